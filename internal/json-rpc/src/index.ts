@@ -1,0 +1,2 @@
+export type { MessageChannel } from "./message-channel.ts";
+export type { RpcContext, RpcMethod, RpcPeer, RpcPeerOptions } from "./rpc-peer.ts";

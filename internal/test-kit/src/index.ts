@@ -1,0 +1,1 @@
+export { proves } from "./proves.ts";
