@@ -9,7 +9,7 @@ export function project(name: string): ReturnType<typeof defineProject> {
     ssr: { resolve: { conditions, externalConditions: conditions } },
     test: {
       name,
-      include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+      include: ["*.test.ts", "src/**/*.test.ts", "test/**/*.test.ts"],
       environment: "node",
       testTimeout: 20_000,
       hookTimeout: 30_000,
