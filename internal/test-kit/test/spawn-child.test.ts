@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { spawnChild } from "../src/spawn-child.ts";
+
+const script = new URL("./echo-child.ts", import.meta.url);
+
+describe(spawnChild, () => {
+  it("passes messages both ways and lets unarmed fault points pass", async () => {
+    await using child = spawnChild({ script });
+    expect(await child.receive()).toEqual({ ready: true });
+    child.send("hello");
+    expect(await child.receive()).toEqual({ echo: "hello" });
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+    expect(child.stdout).toBe("a plain line\n");
+    expect(child.stderr).toBe("");
+  });
+
+  it("stops the child at an armed point until it is released", async () => {
+    await using child = spawnChild({ script, arm: ["before-echo", "after-echo"] });
+    child.send(1);
+    await child.reached("before-echo");
+    expect(child.messages).toEqual([{ ready: true }]);
+    child.release("before-echo");
+    await child.reached("after-echo");
+    expect(child.messages).toEqual([{ ready: true }, { echo: 1 }]);
+    child.release("after-echo");
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it("kills the child where it stands", async () => {
+    await using child = spawnChild({ script, arm: ["before-echo"] });
+    child.send(1);
+    await child.reached("before-echo");
+    expect(await child.kill()).toEqual({ code: null, signal: "SIGKILL" });
+    expect(child.messages).toEqual([{ ready: true }]);
+    await expect(child.reached("after-echo")).rejects.toThrow(
+      "exited (SIGKILL) before it reached after-echo",
+    );
+  });
+
+  it("says why when a script cannot start", async () => {
+    await using child = spawnChild({ script: new URL("./no-such-child.ts", import.meta.url) });
+    await expect(child.receive()).rejects.toThrow("no-such-child.ts");
+  });
+});
