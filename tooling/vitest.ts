@@ -1,6 +1,6 @@
 import { defineProject } from "vitest/config";
 
-const conditions = ["hawser-source", "node", "import", "module", "default"];
+const conditions = ["hawser-source", "node"];
 
 /** One vitest project per workspace package, running on sources. */
 export function project(name: string): ReturnType<typeof defineProject> {
