@@ -1,1 +1,10 @@
-export {};
+export { type ClientIdentity, type IdentitySurroundings, identityKey } from "./client-identity.ts";
+export { createIdentityScope, type IdentityScope } from "./create-identity-scope.ts";
+export { ClientIdentityError, type ClientIdentityErrorCode, isClientIdentityError } from "./errors.ts";
+export { formatUserAgent, type UserAgentClient, type UserAgentSurroundings } from "./format-user-agent.ts";
+export { identityHeaders } from "./identity-headers.ts";
+export { isFirstParty, isFirstPartyChat } from "./is-first-party.ts";
+export type { OperatingSystem } from "./operating-system.ts";
+export { type ParseClientInfoOptions, parseClientInfo } from "./parse-client-info.ts";
+export { type ProcessIdentityOptions, processIdentity } from "./process-identity.ts";
+export { withIdentityHeaders } from "./with-identity-headers.ts";
