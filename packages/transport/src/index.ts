@@ -1,4 +1,18 @@
+export {
+  type BodySource,
+  createHttpResponse,
+  type HttpResponseInit,
+} from "./create-http-response.ts";
+export {
+  isTransportError,
+  type RequestSent,
+  TransportError,
+  type TransportErrorCode,
+  type TransportErrorOptions,
+} from "./errors.ts";
+export { headerValue } from "./header-value.ts";
 export type { HeaderList, HttpBody, HttpLimits, HttpRequest } from "./http-request.ts";
 export type { HttpResponse } from "./http-response.ts";
 export type { HttpTransport, TransportWrapper } from "./http-transport.ts";
 export { Operation, type OperationKey, type OperationOptions } from "./operation.ts";
+export { createUndiciTransport, type UndiciTransportOptions } from "./undici-transport.ts";

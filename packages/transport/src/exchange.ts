@@ -1,0 +1,235 @@
+import type { Dispatcher } from "undici";
+import { classifyFault } from "./classify-fault.ts";
+import { type BodySource, sourcedResponse } from "./create-http-response.ts";
+import { isTransportError, type RequestSent, TransportError, type TransportErrorCode } from "./errors.ts";
+import type { HttpRequest } from "./http-request.ts";
+import type { HttpResponse } from "./http-response.ts";
+import type { RequestBodyStream } from "./request-body-stream.ts";
+import { responseHeaders } from "./response-headers.ts";
+
+/** What one exchange needs to know beside the request. */
+export interface ExchangeOptions {
+  readonly request: HttpRequest;
+  readonly requestBody: RequestBodyStream | undefined;
+  /** Own timer for the connection; 0 leaves it to the dispatcher's. */
+  readonly connectTimeoutMs: number;
+  /** Until the last byte of the body; 0 means no bound. */
+  readonly totalTimeoutMs: number;
+  /** 0 means no bound. */
+  readonly maxResponseBytes: number;
+}
+
+/** How much of a body is kept for a slow reader before the socket is paused. */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+/**
+ * One request and its response on one connection. It is undici's handler on one side and the response's body on
+ * the other; whatever ends it first decides, everything later is ignored.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, BodySource {
+  readonly #options: ExchangeOptions;
+  readonly #head: PromiseWithResolvers<HttpResponse> = Promise.withResolvers();
+  readonly #pieces: Uint8Array[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #sent: RequestSent = "no";
+  #state: "open" | "ended" | "failed" = "open";
+  #failure: TransportError | undefined;
+  #reader: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
+  #bufferedBytes = 0;
+  #receivedBytes = 0;
+  #connectTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+  }
+
+  /** Sends the request; resolves when the response head is here. */
+  run(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): Promise<HttpResponse> {
+    const { request, connectTimeoutMs, totalTimeoutMs } = this.#options;
+    const { signal, operation } = request;
+    const remainingMs = operation?.remainingMs() ?? Number.POSITIVE_INFINITY;
+    if (signal?.aborted === true) {
+      this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
+    } else if (remainingMs <= 0) {
+      this.#deadlinePassed();
+    } else {
+      if (signal !== undefined) {
+        this.#onAbort = () => this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
+        signal.addEventListener("abort", this.#onAbort, { once: true });
+      }
+      const totalMs = totalTimeoutMs > 0 ? totalTimeoutMs : Number.POSITIVE_INFINITY;
+      const deadlineMs = Math.min(totalMs, remainingMs);
+      if (deadlineMs <= LONGEST_TIMER_MS) {
+        this.#deadlineTimer = setTimeout(
+          () => (remainingMs <= totalMs ? this.#deadlinePassed() : this.#totalPassed()),
+          Math.ceil(deadlineMs),
+        );
+      }
+      try {
+        dispatcher.dispatch(options, this);
+      } catch (fault) {
+        this.onResponseError(undefined, fault);
+      }
+      if (connectTimeoutMs > 0 && this.#sent === "no" && this.#state === "open") {
+        this.#connectTimer = setTimeout(
+          () => this.#fail("ERR_TRANSPORT_CONNECT_TIMEOUT", "no connection within connectTimeoutMs"),
+          connectTimeoutMs,
+        );
+      }
+    }
+    return this.#head.promise;
+  }
+
+  // undici's side: called while the connection is used.
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    clearTimeout(this.#connectTimer);
+    // Nothing is written yet: a caller who left, or whose deadline passed meanwhile, has sent nothing.
+    if (this.#state === "open" && this.#options.request.operation?.remainingMs() === 0)
+      this.#deadlinePassed();
+    if (this.#failure !== undefined) {
+      controller.abort(this.#failure);
+      return;
+    }
+    this.#sent = "unknown";
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200 || this.#state !== "open") return;
+    this.#sent = "yes";
+    const list = responseHeaders(controller.rawHeaders, headers);
+    this.#head.resolve(sourcedResponse(status, this.#options.request.url, list, this));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
+    if (this.#state !== "open") return;
+    const { maxResponseBytes } = this.#options;
+    this.#receivedBytes += piece.byteLength;
+    if (maxResponseBytes > 0 && this.#receivedBytes > maxResponseBytes) {
+      this.#fail(
+        "ERR_TRANSPORT_BODY_TOO_LARGE",
+        `the response body is larger than ${maxResponseBytes} bytes`,
+      );
+      return;
+    }
+    if (this.#reader !== undefined) {
+      this.#reader.resolve({ done: false, value: piece });
+      this.#reader = undefined;
+      return;
+    }
+    this.#pieces.push(piece);
+    this.#bufferedBytes += piece.byteLength;
+    if (this.#bufferedBytes >= HIGH_WATER_BYTES) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ended";
+    this.#release();
+    this.#reader?.resolve({ done: true, value: undefined });
+    this.#reader = undefined;
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, fault: unknown): void {
+    if (this.#state !== "open") return;
+    const { requestBody } = this.#options;
+    if (requestBody?.sourceFault !== undefined) {
+      const { error } = requestBody.sourceFault;
+      this.#fail("ERR_TRANSPORT_REQUEST_BODY", "the source of the request body failed", error);
+    } else if (isTransportError(fault)) {
+      this.#end(fault);
+    } else {
+      const { code, message, cause } = classifyFault(fault);
+      this.#fail(code, message, cause);
+    }
+  }
+
+  // The reader's side.
+
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const piece = this.#pieces.shift();
+    if (piece !== undefined) {
+      this.#bufferedBytes -= piece.byteLength;
+      if (this.#bufferedBytes < HIGH_WATER_BYTES && this.#controller?.paused === true)
+        this.#controller.resume();
+      return Promise.resolve({ done: false, value: piece });
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#state === "ended") return Promise.resolve({ done: true, value: undefined });
+    if (this.#reader !== undefined) {
+      return this.#reader.promise.then(
+        () => this.next(),
+        () => this.next(),
+      );
+    }
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  takeRest(): Uint8Array[] | undefined {
+    if (this.#state !== "ended") return undefined;
+    this.#bufferedBytes = 0;
+    return this.#pieces.splice(0);
+  }
+
+  cancel(): void {
+    this.#pieces.length = 0;
+    this.#fail("ERR_TRANSPORT_ABORTED", "the response body was cancelled");
+  }
+
+  /** Past the operation's own deadline no further attempt can help. */
+  #deadlinePassed(): void {
+    this.#end(
+      new TransportError("ERR_TRANSPORT_TIMEOUT", this.#text("the operation's deadline passed"), {
+        url: this.#options.request.url,
+        sent: this.#sent,
+        retry: "never",
+      }),
+    );
+  }
+
+  #totalPassed(): void {
+    this.#fail("ERR_TRANSPORT_TIMEOUT", "not finished within totalTimeoutMs");
+  }
+
+  #fail(code: TransportErrorCode, message: string, cause?: unknown): void {
+    if (this.#state !== "open") return;
+    const { url } = this.#options.request;
+    this.#end(new TransportError(code, this.#text(message), { url, sent: this.#sent, cause }));
+  }
+
+  /** The only way to fail: says why to whoever waits, and lets go of the connection. */
+  #end(failure: TransportError): void {
+    if (this.#state !== "open") return;
+    this.#state = "failed";
+    this.#failure = failure;
+    this.#release();
+    this.#options.requestBody?.stop(failure);
+    this.#head.reject(failure);
+    this.#reader?.reject(failure);
+    this.#reader = undefined;
+    this.#controller?.abort(failure);
+  }
+
+  #release(): void {
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#deadlineTimer);
+    if (this.#onAbort !== undefined)
+      this.#options.request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  #text(message: string): string {
+    const { operation } = this.#options.request;
+    return operation === undefined ? message : `${operation.label}: ${message}`;
+  }
+}
+
+/** setTimeout fires at once above this; a deadline so far away needs no timer. */
+const LONGEST_TIMER_MS = 2_147_483_647;

@@ -1,0 +1,141 @@
+import { Agent, type Dispatcher } from "undici";
+import { TransportError } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import type { HeaderList, HttpLimits, HttpRequest } from "./http-request.ts";
+import type { HttpTransport } from "./http-transport.ts";
+import { RequestBodyStream } from "./request-body-stream.ts";
+import { wireBody } from "./wire-body.ts";
+
+export interface UndiciTransportOptions {
+  /**
+   * Decides proxy, trust and pooling; see `createDispatcher`. It stays the caller's: the transport never closes it.
+   *
+   * @defaultValue a plain HTTP/1.1 agent of its own, without proxy
+   */
+  readonly dispatcher?: Dispatcher | undefined;
+  /** Bounds for every request; a request's own bounds win one by one. */
+  readonly limits?: HttpLimits | undefined;
+}
+
+/**
+ * Sends one request once over undici: never follows a redirect, never sends again. Disposing closes the dispatcher
+ * it made for itself, and with it whatever is still under way.
+ */
+export function createUndiciTransport(options: UndiciTransportOptions = {}): HttpTransport & AsyncDisposable {
+  const { dispatcher, limits = {} } = options;
+  const own =
+    dispatcher === undefined
+      ? new Agent({
+          allowH2: false,
+          ...(limits.connectTimeoutMs === undefined ? {} : { connectTimeout: limits.connectTimeoutMs }),
+        })
+      : undefined;
+  const wire = dispatcher ?? (own as Dispatcher);
+  const sentBodies = new WeakSet<object>();
+
+  return {
+    send: async (request) => {
+      checkRequest(request);
+      const body = wireBody(request);
+      const bodyStream = streamOnce(request, body.bytes, sentBodies);
+      const bounds = request.limits ?? {};
+      const exchange = new Exchange({
+        request,
+        requestBody: bodyStream,
+        connectTimeoutMs: bounds.connectTimeoutMs ?? (own ? 0 : (limits.connectTimeoutMs ?? 0)),
+        totalTimeoutMs: bounds.totalTimeoutMs ?? limits.totalTimeoutMs ?? 0,
+        maxResponseBytes: bounds.maxResponseBytes ?? limits.maxResponseBytes ?? 0,
+      });
+      return exchange.run(wire, {
+        origin: request.url.origin,
+        path: `${request.url.pathname}${request.url.search}`,
+        method: request.method,
+        headers: wireHeaders(request.headers, body.contentType),
+        body: (bodyStream ?? body.bytes ?? null) as Dispatcher.DispatchOptions["body"],
+        headersTimeout: bounds.headersTimeoutMs ?? limits.headersTimeoutMs ?? DEFAULT_SILENCE_MS,
+        bodyTimeout: bounds.bodyIdleTimeoutMs ?? limits.bodyIdleTimeoutMs ?? DEFAULT_SILENCE_MS,
+      } as Dispatcher.DispatchOptions);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await own?.destroy();
+    },
+  };
+}
+
+const DEFAULT_SILENCE_MS = 300_000;
+
+function checkRequest({ method, url }: HttpRequest): void {
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "only http and https URLs can be sent", {
+      url,
+    });
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "a URL with userinfo is refused", { url });
+  }
+  if (method.toUpperCase() === "CONNECT") {
+    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "CONNECT is not a request", { url });
+  }
+}
+
+/** A body that can be read once is sent once: a second time it would arrive empty, without a word. */
+function streamOnce(
+  { url }: HttpRequest,
+  bytes: Uint8Array | AsyncIterable<Uint8Array> | undefined,
+  sentBodies: WeakSet<object>,
+): RequestBodyStream | undefined {
+  if (bytes === undefined || bytes instanceof Uint8Array) return undefined;
+  if (sentBodies.has(bytes)) {
+    throw new TransportError(
+      "ERR_TRANSPORT_BODY_USED",
+      "this request body can be read once and was already sent",
+      {
+        url,
+      },
+    );
+  }
+  sentBodies.add(bytes);
+  return new RequestBodyStream(bytes);
+}
+
+/**
+ * In pairs as undici wants them. A repeated name becomes one entry with several values, which undici writes as
+ * several lines: its proxy agent keeps only the last of repeated names in a flat list.
+ */
+function wireHeaders(
+  headers: HeaderList,
+  contentType: string | undefined,
+): string[] | Record<string, string | string[]> {
+  const flat: string[] = [];
+  const names = new Set<string>();
+  let repeated = false;
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    repeated ||= names.has(lower);
+    names.add(lower);
+    flat.push(name, onWire(value));
+  }
+  if (contentType !== undefined) flat.push("content-type", contentType);
+  return repeated ? grouped(flat) : flat;
+}
+
+function grouped(flat: readonly string[]): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = Object.create(null);
+  const spelling = new Map<string, string>();
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const name = flat[index] ?? "";
+    const value = flat[index + 1] ?? "";
+    const key = spelling.get(name.toLowerCase()) ?? name;
+    spelling.set(name.toLowerCase(), key);
+    const before = record[key];
+    record[key] = before === undefined ? value : [before, value].flat();
+  }
+  return record;
+}
+
+/** undici writes one byte per character; a value beyond ASCII goes out as UTF-8. */
+function onWire(value: string): string {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value;
+}
+
+const BEYOND_ASCII = /[\u0080-\uffff]/;
