@@ -13,9 +13,10 @@ export interface CredentialAge {
 }
 
 /**
- * `no`: use it. `soon`: still valid, refresh in the background. `now`: do not send it.
+ * `no`: use it. `soon`: still valid, refresh in the background. `first`: still valid, but a refresh is waited for;
+ * used after all when none can be had now. `now`: do not send it.
  */
-export type RefreshNeed = "no" | "soon" | "now";
+export type RefreshNeed = "no" | "soon" | "first" | "now";
 
 /** What the kind makes of an answer of the authorization server that carried a 2xx status. */
 export type AnswerVerdict =
@@ -35,7 +36,7 @@ export type AnswerVerdict =
 export interface CredentialKind<C, V> {
   /** For diagnosis: `"mcp"`, `"account"`. */
   readonly name: string;
-  /** Reads a stored entry. Throws `CredentialFormatError` for one it cannot use. */
+  /** Reads a stored entry. Throws for one it cannot use; what it throws is not shown. */
   parse(stored: JsonValue): C;
   /** The stored entry, unknown fields of `previous` kept. */
   serialize(credential: C, previous?: JsonValue): JsonValue;
@@ -56,8 +57,14 @@ export interface CredentialKind<C, V> {
   successorOf(answer: JsonValue): string | undefined;
   /** The credential that follows. `expired` marks the access token as not to be sent. */
   merge(previous: C, answer: JsonValue, at: { receivedAtMs: number; expired: boolean }): C;
-  /** `error` values of the authorization server that end this refresh token. @defaultValue ["invalid_grant"] */
+  /**
+   * `error` values of the authorization server that end this refresh token.
+   * @defaultValue ["invalid_grant", "invalid_client"]
+   */
   readonly finalErrors?: readonly string[] | undefined;
-  /** The error value in a non-2xx answer. @defaultValue the string member `error` */
-  errorOf?: ((answer: JsonValue) => string | undefined) | undefined;
+  /**
+   * The error value in an answer that is not 2xx; `answer` is null when it is not JSON. Not asked for a 5xx.
+   * @defaultValue the string member `error`
+   */
+  errorOf?: ((answer: JsonValue, status: number) => string | undefined) | undefined;
 }

@@ -30,6 +30,13 @@ export interface LogoutReport {
   readonly removed: boolean;
   /** Backends that could not be emptied. */
   readonly failures: readonly { readonly store: string; readonly code: string }[];
+  /** Whether the newest credential known was revoked; undefined when there was none, or no way to. */
+  readonly revoked?: boolean | undefined;
+}
+
+export interface LoginOptions {
+  /** Facts that refreshes must hold to: issuer, token endpoint, auth method, resource. Kept beside the store. */
+  readonly pins?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -48,8 +55,10 @@ export interface CredentialSession<C, V> extends AsyncDisposable {
   recover(rejected: CredentialHandle<V>, options?: WaitOptions): Promise<CredentialHandle<V>>;
   /** As `recover`, for foreign ways in that know only the token string they sent. */
   recoverBearer(rejected: string, options?: WaitOptions): Promise<CredentialHandle<V>>;
+  /** Another handle than the one seen now, though nobody rejected it. Any number of callers, one refresh. */
+  refresh(options?: WaitOptions): Promise<CredentialHandle<V>>;
   /** Installs a new login under the credential's lock. It replaces without merging. */
-  login(credential: C): Promise<CredentialHandle<V>>;
+  login(credential: C, options?: LoginOptions): Promise<CredentialHandle<V>>;
   /** Acts in this process at once; then removes the credential from every backend under the lock. */
   logout(): Promise<LogoutReport>;
   /** Reads the store and the records; takes no lock and sends nothing. */

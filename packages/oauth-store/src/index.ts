@@ -1,3 +1,8 @@
+export {
+  type CredentialClock,
+  type CredentialSessionOptions,
+  createCredentialSession,
+} from "./create-credential-session.ts";
 export type { CredentialEvent } from "./credential-event.ts";
 export type {
   AnswerVerdict,
@@ -11,8 +16,21 @@ export type {
   CredentialHandle,
   CredentialSession,
   CredentialStatus,
+  LoginOptions,
   LogoutReport,
   WaitOptions,
 } from "./credential-session.ts";
+export type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+export {
+  CredentialError,
+  type CredentialErrorCode,
+  type CredentialErrorOptions,
+  type CredentialRetry,
+  isCredentialError,
+} from "./errors.ts";
 export type { CredentialExplanation, SpendState, SpendSummary } from "./explanation.ts";
+export type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider.ts";
+export { createMemoryStore } from "./memory-store.ts";
+export { type OAuthCredential, type OAuthView, oauthCredential } from "./oauth-credential.ts";
 export type { RefreshGrant, RefreshGrantAnswer, RefreshGrantInput } from "./refresh-grant.ts";
+export { storeKey } from "./store-key.ts";

@@ -3,6 +3,8 @@ export interface RefreshGrantInput<C> {
   readonly credential: C;
   readonly refreshToken: string;
   readonly reason: "expiry" | "rejected" | "forced";
+  /** What was pinned at login: issuer, token endpoint, auth method, resource. */
+  readonly pins: Readonly<Record<string, string>>;
   /** Aborts when the answer can no longer be used. */
   readonly signal: AbortSignal;
 }

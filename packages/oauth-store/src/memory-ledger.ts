@@ -1,0 +1,90 @@
+import type { LineageNote } from "./lineage-note.ts";
+import { createMemoryLock } from "./memory-lock.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { ClaimedRecord, FoundRecord, SpendLedger } from "./spend-ledger.ts";
+
+interface MemoryRecord {
+  readonly fingerprint: string;
+  readonly attempt: number;
+  header: SpendHeader;
+  body: Uint8Array | undefined;
+  open: boolean;
+  writtenAtMs: number;
+}
+
+/** A ledger that lives and dies with its store object. */
+export function createMemoryLedger(): SpendLedger {
+  const records = new Map<string, MemoryRecord>();
+  const lock = createMemoryLock();
+  let lineage: LineageNote | undefined;
+
+  const nameOf = (record: { fingerprint: string; attempt: number }) =>
+    `${record.fingerprint}.${record.attempt}`;
+  const get = (record: FoundRecord) => records.get(nameOf(record));
+  const found = ({ fingerprint, attempt, header, writtenAtMs }: MemoryRecord): FoundRecord => ({
+    fingerprint,
+    attempt,
+    header,
+    writtenAtMs,
+  });
+
+  return {
+    lock: (options) => lock.acquire(options),
+    readLineage: async () => lineage,
+    async writeLineage(note) {
+      lineage = note;
+    },
+    async find(fingerprint) {
+      const all = [...records.values()].filter((record) => record.fingerprint === fingerprint);
+      const highest = all.sort((a, b) => b.attempt - a.attempt)[0];
+      return highest && found(highest);
+    },
+    list: async () => [...records.values()].map(found),
+    async claim(header): Promise<ClaimedRecord | undefined> {
+      const name = nameOf(header);
+      if (records.has(name)) return undefined;
+      const { fingerprint, attempt } = header;
+      const record: MemoryRecord = {
+        fingerprint,
+        attempt,
+        header,
+        body: undefined,
+        open: true,
+        writtenAtMs: Date.now(),
+      };
+      records.set(name, record);
+      return {
+        fingerprint,
+        attempt,
+        isIntact: () => records.get(name) === record,
+        async seal(next, body) {
+          record.body = body;
+          record.header = next;
+        },
+        async write(next) {
+          record.header = next;
+        },
+        async discard() {
+          if (records.get(name) === record) records.delete(name);
+          record.open = false;
+        },
+        close() {
+          record.open = false;
+        },
+      };
+    },
+    ownerOf: (record) => (get(record)?.open ? "alive" : "dead"),
+    readBody: async (record) => get(record)?.body,
+    async writeHeader(record, header) {
+      const mine = get(record);
+      if (mine) mine.header = header;
+    },
+    async wipeBody(record) {
+      const mine = get(record);
+      if (mine) mine.body = undefined;
+    },
+    async remove(record) {
+      records.delete(nameOf(record));
+    },
+  };
+}
