@@ -15,8 +15,6 @@ const COMMANDS = {
   start: { build: true, script: ["internal/tour/src/main.ts"] },
   test: { build: false, script: ["tooling/test.ts"] },
   "test:long": { build: false, script: ["tooling/test.ts", "--long"] },
-  peer: { build: true, script: ["conformance/peer/run.ts"] },
-  bench: { build: true, script: ["bench/run.ts"] },
 };
 
 const [name = "", ...rest] = process.argv.slice(2);

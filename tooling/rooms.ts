@@ -60,7 +60,13 @@ export const rooms: readonly Room[] = [
     promise: "Keeps credentials; serializes every change to them.",
     opens: [],
     neverSays: ["request", "response", "headers", ...PRODUCTS],
-    wire: [],
+    wire: [
+      {
+        word: "headers",
+        file: "store-key.ts",
+        why: "the store key is a hash over a JSON text with a member of that name",
+      },
+    ],
   },
   {
     folder: "packages/auth-manager",
