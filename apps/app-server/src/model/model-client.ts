@@ -1,0 +1,129 @@
+import { type ClientIdentity, identityKey } from "@hawser/client-identity";
+import { sseStream } from "@hawser/retry-sse";
+import { type HeaderList, type HttpResponse, type HttpTransport, Operation } from "@hawser/transport";
+import { z } from "zod";
+import { type ModelEvent, readModelEvent } from "./model-event.ts";
+import type { ModelItem, ModelTool } from "./model-item.ts";
+import { type RateLimits, readRateLimits } from "./rate-limits.ts";
+import { ModelError, turnErrorOf } from "./turn-error.ts";
+
+export interface ModelRequest {
+  readonly model: string;
+  readonly instructions: string;
+  readonly input: readonly ModelItem[];
+  readonly tools: readonly ModelTool[];
+  /** Groups requests for the provider's cache. */
+  readonly threadId: string;
+  /** Who asks: the connection that sent the turn. */
+  readonly identity: ClientIdentity;
+  readonly signal: AbortSignal;
+}
+
+/** An answer whose head has arrived. `events` is read once; leaving it early gives the connection up. */
+export interface ModelAnswer {
+  readonly rateLimits: RateLimits;
+  readonly events: AsyncIterable<ModelEvent>;
+}
+
+export interface ModelClientOptions {
+  readonly transport: HttpTransport;
+  /** Where the login of this moment is served. */
+  readonly baseUrl: () => Promise<URL>;
+  readonly headers?: HeaderList | undefined;
+  /** Longest silence of the stream. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface ModelClient {
+  /** Asks once and streams the answer. Throws `ModelError`, or the error of a room. */
+  ask(request: ModelRequest): Promise<ModelAnswer>;
+}
+
+/** Speaks the Responses API through the model stack that `compose.ts` nests. */
+export function createModelClient(options: ModelClientOptions): ModelClient {
+  const { transport, baseUrl, headers = [], idleTimeoutMs } = options;
+  return {
+    async ask(request) {
+      const url = new URL(`${(await baseUrl()).href.replace(/\/$/, "")}/responses`);
+      const response = await transport.send({
+        method: "POST",
+        url,
+        headers: [
+          ["accept", "text/event-stream"],
+          ["session-id", request.threadId],
+          ["thread-id", request.threadId],
+          ["x-client-request-id", request.threadId],
+          ...headers,
+        ],
+        body: { json: requestBody(request) },
+        signal: request.signal,
+        // Nothing is stored on the other side: an answer that never came can be asked for again.
+        idempotent: true,
+        limits: { bodyIdleTimeoutMs: idleTimeoutMs },
+        operation: Operation.start({ label: "turn" }).with(identityKey, request.identity),
+      });
+      if (response.status < 200 || response.status > 299) throw await refusalOf(response);
+      return {
+        rateLimits: readRateLimits(response.headers),
+        events: readEvents(response, idleTimeoutMs, request.signal),
+      };
+    },
+  };
+}
+
+function requestBody(request: ModelRequest): object {
+  const { model, instructions, input, tools, threadId } = request;
+  return {
+    model,
+    instructions,
+    input,
+    tools,
+    tool_choice: "auto",
+    parallel_tool_calls: false,
+    store: false,
+    stream: true,
+    prompt_cache_key: threadId,
+  };
+}
+
+async function* readEvents(
+  response: HttpResponse,
+  idleTimeoutMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<ModelEvent> {
+  try {
+    for await (const { data } of sseStream(response.body, { idleTimeoutMs, signal })) {
+      const event = readModelEvent(data);
+      if (event === undefined) continue;
+      yield event;
+      if (event.type === "completed") return;
+    }
+  } finally {
+    await response.cancel();
+  }
+  throw new ModelError({
+    message: "stream closed before response.completed",
+    codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: response.status } },
+    additionalDetails: null,
+  });
+}
+
+const refusalBody = z.looseObject({
+  error: z.looseObject({
+    code: z.string().nullish(),
+    type: z.string().nullish(),
+    message: z.string().nullish(),
+  }),
+});
+
+async function refusalOf(response: HttpResponse): Promise<ModelError> {
+  let body: unknown;
+  try {
+    body = await response.json();
+  } catch {
+    body = undefined; // the status alone says enough
+  }
+  const error = refusalBody.safeParse(body).data?.error;
+  const code = error?.code ?? error?.type ?? undefined;
+  return new ModelError(turnErrorOf({ status: response.status, code, message: error?.message ?? undefined }));
+}
