@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { labelled } from "./check-request.ts";
 import { classifyFault } from "./classify-fault.ts";
 import { type BodySource, sourcedResponse } from "./create-http-response.ts";
 import { isTransportError, type RequestSent, TransportError, type TransportErrorCode } from "./errors.ts";
@@ -50,34 +51,28 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const { request, connectTimeoutMs, totalTimeoutMs } = this.#options;
     const { signal, operation } = request;
     const remainingMs = operation?.remainingMs() ?? Number.POSITIVE_INFINITY;
-    if (signal?.aborted === true) {
-      this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
-    } else if (remainingMs <= 0) {
-      this.#deadlinePassed();
-    } else {
-      if (signal !== undefined) {
-        this.#onAbort = () => this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
-        signal.addEventListener("abort", this.#onAbort, { once: true });
-      }
-      const totalMs = totalTimeoutMs > 0 ? totalTimeoutMs : Number.POSITIVE_INFINITY;
-      const deadlineMs = Math.min(totalMs, remainingMs);
-      if (deadlineMs <= LONGEST_TIMER_MS) {
-        this.#deadlineTimer = setTimeout(
-          () => (remainingMs <= totalMs ? this.#deadlinePassed() : this.#totalPassed()),
-          Math.ceil(deadlineMs),
-        );
-      }
-      try {
-        dispatcher.dispatch(options, this);
-      } catch (fault) {
-        this.onResponseError(undefined, fault);
-      }
-      if (connectTimeoutMs > 0 && this.#sent === "no" && this.#state === "open") {
-        this.#connectTimer = setTimeout(
-          () => this.#fail("ERR_TRANSPORT_CONNECT_TIMEOUT", "no connection within connectTimeoutMs"),
-          connectTimeoutMs,
-        );
-      }
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    const totalMs = totalTimeoutMs > 0 ? totalTimeoutMs : Number.POSITIVE_INFINITY;
+    const deadlineMs = Math.min(totalMs, remainingMs);
+    if (deadlineMs <= LONGEST_TIMER_MS) {
+      this.#deadlineTimer = setTimeout(
+        () => (remainingMs <= totalMs ? this.#deadlinePassed() : this.#totalPassed()),
+        Math.ceil(deadlineMs),
+      );
+    }
+    try {
+      dispatcher.dispatch(options, this);
+    } catch (fault) {
+      this.onResponseError(undefined, fault);
+    }
+    if (connectTimeoutMs > 0 && this.#sent === "no" && this.#state === "open") {
+      this.#connectTimer = setTimeout(
+        () => this.#fail("ERR_TRANSPORT_CONNECT_TIMEOUT", "no connection within connectTimeoutMs"),
+        connectTimeoutMs,
+      );
     }
     return this.#head.promise;
   }
@@ -187,11 +182,15 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   /** Past the operation's own deadline no further attempt can help. */
   #deadlinePassed(): void {
     this.#end(
-      new TransportError("ERR_TRANSPORT_TIMEOUT", this.#text("the operation's deadline passed"), {
-        url: this.#options.request.url,
-        sent: this.#sent,
-        retry: "never",
-      }),
+      new TransportError(
+        "ERR_TRANSPORT_TIMEOUT",
+        labelled(this.#options.request.operation, "the operation's deadline passed"),
+        {
+          url: this.#options.request.url,
+          sent: this.#sent,
+          retry: "never",
+        },
+      ),
     );
   }
 
@@ -202,7 +201,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #fail(code: TransportErrorCode, message: string, cause?: unknown): void {
     if (this.#state !== "open") return;
     const { url } = this.#options.request;
-    this.#end(new TransportError(code, this.#text(message), { url, sent: this.#sent, cause }));
+    this.#end(
+      new TransportError(code, labelled(this.#options.request.operation, message), {
+        url,
+        sent: this.#sent,
+        cause,
+      }),
+    );
   }
 
   /** The only way to fail: says why to whoever waits, and lets go of the connection. */
@@ -223,11 +228,6 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     clearTimeout(this.#deadlineTimer);
     if (this.#onAbort !== undefined)
       this.#options.request.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  #text(message: string): string {
-    const { operation } = this.#options.request;
-    return operation === undefined ? message : `${operation.label}: ${message}`;
   }
 }
 

@@ -10,9 +10,14 @@ export {
   type TransportErrorCode,
   type TransportErrorOptions,
 } from "./errors.ts";
+export { expectOk } from "./expect-ok.ts";
+export { type FromFetchOptions, fromFetch } from "./from-fetch.ts";
 export { headerValue } from "./header-value.ts";
 export type { HeaderList, HttpBody, HttpLimits, HttpRequest } from "./http-request.ts";
 export type { HttpResponse } from "./http-response.ts";
 export type { HttpTransport, TransportWrapper } from "./http-transport.ts";
 export { Operation, type OperationKey, type OperationOptions } from "./operation.ts";
+export { type PrepareOptions, prepareRequest } from "./prepare-request.ts";
+export { type FetchLike, type ToFetchOptions, toFetch } from "./to-fetch.ts";
 export { createUndiciTransport, type UndiciTransportOptions } from "./undici-transport.ts";
+export { type RedirectOptions, withRedirects } from "./with-redirects.ts";

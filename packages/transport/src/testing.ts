@@ -1,1 +1,6 @@
-export {};
+export {
+  type ScriptedReply,
+  type ScriptedStep,
+  type ScriptedTransport,
+  scriptedTransport,
+} from "./scripted-transport.ts";

@@ -1,4 +1,6 @@
 import { Agent, type Dispatcher } from "undici";
+import { checkRequest } from "./check-request.ts";
+import { effectiveLimits } from "./effective-limits.ts";
 import { TransportError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import type { HeaderList, HttpLimits, HttpRequest } from "./http-request.ts";
@@ -38,13 +40,14 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       checkRequest(request);
       const body = wireBody(request);
       const bodyStream = streamOnce(request, body.bytes, sentBodies);
-      const bounds = request.limits ?? {};
+      const bounds = effectiveLimits(request.limits, limits);
       const exchange = new Exchange({
         request,
         requestBody: bodyStream,
-        connectTimeoutMs: bounds.connectTimeoutMs ?? (own ? 0 : (limits.connectTimeoutMs ?? 0)),
-        totalTimeoutMs: bounds.totalTimeoutMs ?? limits.totalTimeoutMs ?? 0,
-        maxResponseBytes: bounds.maxResponseBytes ?? limits.maxResponseBytes ?? 0,
+        // Its own dispatcher already times the connection with the transport's limit.
+        connectTimeoutMs: (own === undefined ? bounds : request.limits)?.connectTimeoutMs ?? 0,
+        totalTimeoutMs: bounds.totalTimeoutMs,
+        maxResponseBytes: bounds.maxResponseBytes,
       });
       return exchange.run(wire, {
         origin: request.url.origin,
@@ -52,30 +55,14 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         method: request.method,
         headers: wireHeaders(request.headers, body.contentType),
         body: (bodyStream ?? body.bytes ?? null) as Dispatcher.DispatchOptions["body"],
-        headersTimeout: bounds.headersTimeoutMs ?? limits.headersTimeoutMs ?? DEFAULT_SILENCE_MS,
-        bodyTimeout: bounds.bodyIdleTimeoutMs ?? limits.bodyIdleTimeoutMs ?? DEFAULT_SILENCE_MS,
+        headersTimeout: bounds.headersTimeoutMs,
+        bodyTimeout: bounds.bodyIdleTimeoutMs,
       } as Dispatcher.DispatchOptions);
     },
     [Symbol.asyncDispose]: async () => {
       await own?.destroy();
     },
   };
-}
-
-const DEFAULT_SILENCE_MS = 300_000;
-
-function checkRequest({ method, url }: HttpRequest): void {
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "only http and https URLs can be sent", {
-      url,
-    });
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "a URL with userinfo is refused", { url });
-  }
-  if (method.toUpperCase() === "CONNECT") {
-    throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "CONNECT is not a request", { url });
-  }
 }
 
 /** A body that can be read once is sent once: a second time it would arrive empty, without a word. */
