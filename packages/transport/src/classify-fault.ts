@@ -1,4 +1,4 @@
-import type { TransportErrorCode } from "./errors.ts";
+import type { RequestSent, TransportErrorCode } from "./errors.ts";
 
 /** What a fault means, and the part of it that may be shown. */
 export interface ClassifiedFault {
@@ -8,13 +8,14 @@ export interface ClassifiedFault {
 }
 
 /**
- * Names the fault that undici, Node's sockets or OpenSSL reported. `headArrived` decides what a broken connection
- * is called when nothing better is known.
+ * Names the fault that undici, Node's sockets or OpenSSL reported. Before the request was begun (`sent` is "no") a
+ * timeout is one of connecting, whatever waited: a proxy's answer to CONNECT is awaited like a response head.
  */
-export function classifyFault(fault: unknown): ClassifiedFault {
+export function classifyFault(fault: unknown, sent: RequestSent): ClassifiedFault {
   const chain = faultChain(fault);
   for (const link of chain) {
-    const found = byProxy(link) ?? byCode(link);
+    const named = byProxy(link) ?? byCode(link);
+    const found = named?.code === "ERR_TRANSPORT_HEADERS_TIMEOUT" && sent === "no" ? CONNECT_TIMEOUT : named;
     if (found !== undefined) return { ...found, cause: safeCause(link) };
   }
   return {
@@ -22,12 +23,6 @@ export function classifyFault(fault: unknown): ClassifiedFault {
     message: "the connection broke",
     cause: chain[0] && safeCause(chain[0]),
   };
-}
-
-/** Marks what failed on the way to a proxy, so that it is not taken for the server. */
-export class ProxyFault extends Error {
-  override readonly name = "ProxyFault";
-  readonly code = "ERR_PROXY_FAULT";
 }
 
 interface Named {

@@ -141,7 +141,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     } else if (isTransportError(fault)) {
       this.#end(fault);
     } else {
-      const { code, message, cause } = classifyFault(fault);
+      const { code, message, cause } = classifyFault(fault, this.#sent);
       this.#fail(code, message, cause);
     }
   }

@@ -1,3 +1,5 @@
+export type { CaOptions } from "./ca-bundle.ts";
+export { createDispatcher, type DispatcherOptions } from "./create-dispatcher.ts";
 export {
   type BodySource,
   createHttpResponse,
@@ -18,6 +20,7 @@ export type { HttpResponse } from "./http-response.ts";
 export type { HttpTransport, TransportWrapper } from "./http-transport.ts";
 export { Operation, type OperationKey, type OperationOptions } from "./operation.ts";
 export { type PrepareOptions, prepareRequest } from "./prepare-request.ts";
+export type { Env } from "./proxy-settings.ts";
 export { type FetchLike, type ToFetchOptions, toFetch } from "./to-fetch.ts";
 export { createUndiciTransport, type UndiciTransportOptions } from "./undici-transport.ts";
 export { type RedirectOptions, withRedirects } from "./with-redirects.ts";
