@@ -4,7 +4,7 @@ export type ModelStep =
       /** Streams these pieces as deltas of one message; a text alone is one delta. */
       readonly text: string | readonly string[];
       /** How the stream ends. @defaultValue "complete" */
-      readonly then?: "complete" | "cut" | "stall" | { readonly failed: { code: string; message: string } };
+      readonly ending?: "complete" | "cut" | "stall" | { readonly failed: { code: string; message: string } };
     }
   /** Asks for a function call. */
   | { readonly call: { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> } }

@@ -33,10 +33,11 @@ export async function streamStep(response: ServerResponse, step: ModelStep, gate
   send("response.created", { response: { ...base, status: "in_progress", output: [] } });
   const item =
     "call" in step ? sendCall(send, step.call) : await sendMessage(send, step.text, gate, gone.signal);
-  const ending = "then" in step ? (step.then ?? "complete") : "complete";
+  const ending = "ending" in step ? (step.ending ?? "complete") : "complete";
   if (item === undefined || ending === "stall") return;
   if (ending === "cut") {
-    response.socket?.destroy();
+    // What was written still arrives; the body just never ends.
+    response.socket?.destroySoon();
     return;
   }
   if (ending === "complete") {

@@ -119,6 +119,7 @@ export class SecretLabels {
     if (typeof value === "string") {
       const label = this.#labels.get(value.replace(/^bearer +/i, ""));
       if (label) return `<${label}>`;
+      if (name === "cookie") return cookieNames(value);
       return secretNames.test(name) ? "<redacted>" : value;
     }
     if (Array.isArray(value)) return value.map((one) => this.redact(one));
@@ -196,7 +197,13 @@ export function createSeenLog(options: SeenLogOptions = {}): SeenLog {
 }
 
 const secretNames =
-  /^(authorization|cookie|access_token|refresh_token|id_token|code|code_verifier|client_secret|subject_token|token|api_key)$/;
+  /^(authorization|access_token|refresh_token|id_token|code|code_verifier|client_secret|subject_token|token|api_key)$/;
+
+/** Cookies by name; only the affinity cookie's value, which is what the log is read for. */
+function cookieNames(header: string): string {
+  const shown = (pair: string) => (pair.startsWith("__cflb=") ? pair : `${pair.split("=")[0]}=<redacted>`);
+  return header.split(/;\s*/).map(shown).join("; ");
+}
 
 function textField(body: unknown, name: string): string | undefined {
   if (typeof body !== "object" || body === null) return undefined;

@@ -62,6 +62,9 @@ export class MemoryLogin implements OAuthClientProvider {
     return this.#discovered;
   }
 
+  /** Keeps everything: the tests look at what was saved. */
+  invalidateCredentials() {}
+
   codeVerifier() {
     return this.#verifier;
   }
