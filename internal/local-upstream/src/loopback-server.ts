@@ -33,13 +33,14 @@ export interface LoopbackServerOptions {
 export async function startLoopbackServer(options: LoopbackServerOptions): Promise<LoopbackServer> {
   const { name, log, handle, tls } = options;
   const sockets = new Map<Socket, number>();
+  const open = new Set<Socket>();
   let accepted = 0;
 
   const onRequest = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
-    const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "loopback"}`);
+    const url = new URL(`http://${request.headers.host ?? "loopback"}${request.url ?? "/"}`);
     const headers: Record<string, string> = {};
     for (const [header, value] of Object.entries(request.headers)) {
       if (value !== undefined) headers[header] = Array.isArray(value) ? value.join(", ") : value;
@@ -68,6 +69,11 @@ export async function startLoopbackServer(options: LoopbackServerOptions): Promi
   const server: Server = tls ? createTlsServer(tls, listener) : createServer(listener);
   server.keepAliveTimeout = 60_000;
   server.on("clientError", (_error, socket) => socket.destroy());
+  // With TLS a connection is a socket of its own before, and beside, the one that requests come from.
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+  });
   server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     accepted += 1;
     sockets.set(socket, accepted);
@@ -85,7 +91,7 @@ export async function startLoopbackServer(options: LoopbackServerOptions): Promi
       const closed = once(server, "close");
       server.close();
       server.closeAllConnections();
-      for (const socket of sockets.keys()) socket.destroy();
+      for (const socket of open) socket.destroy();
       await closed;
     },
   };

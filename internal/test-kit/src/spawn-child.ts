@@ -153,7 +153,13 @@ export function spawnChild(options: SpawnChildOptions): SpawnedChild {
     },
     kill,
     async [Symbol.asyncDispose]() {
-      if (exit === undefined) await kill();
+      if (exit !== undefined) return;
+      child.kill("SIGKILL");
+      // A grandchild may hold the pipes open; nobody reads them any more.
+      child.stdin.destroy();
+      child.stdout.destroy();
+      child.stderr.destroy();
+      await exited;
     },
   };
 }

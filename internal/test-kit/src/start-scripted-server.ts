@@ -80,6 +80,7 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
   const { handler = () => ({}), tls, bodies = "read" } = options;
   const seen: SeenHttpRequest[] = [];
   const sockets = new Map<Socket, number>();
+  const open = new Set<Socket>();
   const waiting = new Set<() => void>();
   let connections = 0;
   let closed = false;
@@ -100,7 +101,7 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
 
   const answer = async (request: IncomingMessage, response: ServerResponse, gone: AbortSignal) => {
     const body = bodies === "read" ? await readText(request) : "";
-    const one = describeRequest(request, body, sockets.get(rawSocket(request)) ?? 0);
+    const one = describeRequest(request, body, sockets.get(request.socket) ?? 0);
     seen.push(one);
     count += 1;
     for (const check of waiting) check();
@@ -113,6 +114,11 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
     : createServer(onRequest);
   server.keepAliveTimeout = 60_000;
   server.on("clientError", (_error, socket) => socket.destroy());
+  // With TLS a connection is a socket of its own before, and beside, the one that requests come from.
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+  });
   server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     connections += 1;
     sockets.set(socket, connections);
@@ -130,7 +136,7 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
     const done = once(server, "close");
     server.close();
     server.closeAllConnections();
-    for (const socket of sockets.keys()) socket.destroy();
+    for (const socket of open) socket.destroy();
     await done;
   };
 
@@ -158,7 +164,7 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
       });
     },
     cutConnections() {
-      for (const socket of sockets.keys()) socket.destroy();
+      for (const socket of open) socket.destroy();
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -202,8 +208,4 @@ async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function rawSocket(request: IncomingMessage): Socket {
-  return request.socket;
 }

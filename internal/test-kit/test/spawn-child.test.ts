@@ -37,6 +37,21 @@ describe(spawnChild, () => {
     );
   });
 
+  it("ends with its disposal although a grandchild holds the pipes open", async () => {
+    const child = spawnChild({ script: new URL("./parent-child.ts", import.meta.url) });
+    const grandchild = await child.receive<number>();
+    await child[Symbol.asyncDispose]();
+    expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
+    process.kill(grandchild, "SIGKILL");
+  });
+
+  it("ends the child when its parent goes away", async () => {
+    await using child = spawnChild({ script });
+    await child.receive();
+    child.process.stdin?.end();
+    expect(await child.exited).toEqual({ code: 70, signal: null });
+  });
+
   it("says why when a script cannot start", async () => {
     await using child = spawnChild({ script: new URL("./no-such-child.ts", import.meta.url) });
     await expect(child.receive()).rejects.toThrow("no-such-child.ts");
