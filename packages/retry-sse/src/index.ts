@@ -1,1 +1,28 @@
-export {};
+export { type BackoffOptions, backoffDelayMs } from "./backoff.ts";
+export { isRetrySseError, RetrySseError, type RetrySseErrorCode } from "./errors.ts";
+export type { SseEvent } from "./event-decoder.ts";
+export { type HeaderPairs, retryAfterMs } from "./retry-after.ts";
+export {
+  type BudgetKey,
+  budgetKey,
+  RetryBudget,
+  type RetryBudgetOptions,
+  type RetryOperation,
+} from "./retry-budget.ts";
+export {
+  type RetryDecision,
+  type RetryNotice,
+  type RetryPolicy,
+  type RetryState,
+  retryDecision,
+} from "./retry-decision.ts";
+export type { RetryClass, RetryFault } from "./retry-fault.ts";
+export { type RetryAttempt, type RunWithRetryOptions, runWithRetry } from "./run-with-retry.ts";
+export { type SseStream, type SseStreamOptions, sseStream } from "./sse-stream.ts";
+export {
+  type StreamAttempt,
+  type StreamOpener,
+  type StreamWithRetryOptions,
+  streamWithRetry,
+} from "./stream-with-retry.ts";
+export { type RetryableRequest, type RetryableResponse, type Sender, withRetry } from "./with-retry.ts";

@@ -1,1 +1,3 @@
-export {};
+export { isRetrySseError, RetrySseError, type RetrySseErrorCode } from "./errors.ts";
+export type { SseEvent } from "./event-decoder.ts";
+export { type SseStream, type SseStreamOptions, sseStream } from "./sse-stream.ts";

@@ -1,0 +1,49 @@
+import { giveUp } from "./give-up.ts";
+
+/** One way to read and to give up whatever bytes come in. */
+export interface ByteSource {
+  /** Undefined at the end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Frees what is behind the bytes, also while a read is waiting. Never throws; later reads may never settle. */
+  release(): void;
+}
+
+/**
+ * A web stream is read through a reader and a Node stream is destroyed, because their iterators let a `return()` wait
+ * behind a read that is still pending. Any other source gets `return()`, at once.
+ */
+export function openByteSource(bytes: AsyncIterable<Uint8Array>): ByteSource {
+  if (isWebStream(bytes)) return webSource(bytes);
+  const iterator = bytes[Symbol.asyncIterator]();
+  return {
+    async read() {
+      const { done, value } = await iterator.next();
+      return done ? undefined : value;
+    },
+    release() {
+      if (isDestroyable(bytes)) bytes.destroy();
+      giveUp(() => iterator.return?.());
+    },
+  };
+}
+
+function webSource(stream: ReadableStream<Uint8Array>): ByteSource {
+  const reader = stream.getReader();
+  return {
+    async read() {
+      const { done, value } = await reader.read();
+      return done ? undefined : value;
+    },
+    release() {
+      giveUp(() => reader.cancel());
+    },
+  };
+}
+
+function isWebStream(bytes: object): bytes is ReadableStream<Uint8Array> {
+  return "getReader" in bytes && typeof bytes.getReader === "function";
+}
+
+function isDestroyable(bytes: object): bytes is { destroy(): void } {
+  return "destroy" in bytes && typeof bytes.destroy === "function";
+}

@@ -1,0 +1,66 @@
+import type { HeaderPairs } from "./retry-after.ts";
+import type { RetryOperation } from "./retry-budget.ts";
+import type { RetryPolicy } from "./retry-decision.ts";
+import { runWithRetry } from "./run-with-retry.ts";
+
+/** What is read of a request; that of `@hawser/transport` has it. */
+export interface RetryableRequest {
+  readonly method: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Says that sending twice does no harm, or that it does, whatever the method. */
+  readonly idempotent?: boolean | undefined;
+  readonly operation?: RetryOperation | undefined;
+}
+
+/** What is read of a response. */
+export interface RetryableResponse {
+  readonly status: number;
+  readonly headers: HeaderPairs;
+  cancel(): Promise<void>;
+}
+
+/** Anything that sends. */
+export interface Sender<Request, Response> {
+  send(request: Request): Promise<Response>;
+}
+
+/** RFC 9110, section 9.2.2. */
+const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/**
+ * Sends again what may be sent again. A request that is not idempotent by method goes out once, unless it says
+ * `idempotent: true`; so does one whose body can be read only once. The last response or error is passed on as it is;
+ * the ones before are cancelled. Layers that pass one operation along share its budget.
+ */
+export function withRetry(
+  policy: RetryPolicy = {},
+): <Request extends RetryableRequest, Response extends RetryableResponse>(
+  next: Sender<Request, Response>,
+) => Sender<Request, Response> {
+  return (next) => ({
+    async send(request) {
+      if (!isRepeatable(request)) return next.send(request);
+      const { signal, operation } = request;
+      return runWithRetry(
+        policy,
+        (attempt) =>
+          next.send(attempt.operation === operation ? request : { ...request, operation: attempt.operation }),
+        {
+          signal,
+          operation,
+          faultOf: ({ status, headers }) => (status < 400 ? undefined : { kind: "status", status, headers }),
+          discard: (response) => response.cancel(),
+        },
+      );
+    },
+  });
+}
+
+function isRepeatable({ method, idempotent, body }: RetryableRequest): boolean {
+  return (idempotent ?? IDEMPOTENT_METHODS.has(method.toUpperCase())) && !isReadOnce(body);
+}
+
+function isReadOnce(body: unknown): boolean {
+  return typeof body === "object" && body !== null && (Symbol.asyncIterator in body || "getReader" in body);
+}
