@@ -1,0 +1,13 @@
+import type { HttpTransport } from "@hawser/transport";
+import type { AccountEndpoints } from "./account-endpoints.ts";
+
+/** What every way to log in needs of the manager. */
+export interface LoginContext {
+  readonly transport: HttpTransport;
+  readonly endpoints: AccountEndpoints;
+  readonly clientId: string;
+  /** Wall clock. */
+  readonly now: () => number;
+  /** Waits, or rejects with the signal's reason. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
