@@ -6,6 +6,8 @@ export type StoreChange = { readonly write: JsonValue } | "remove" | "keep";
 export interface StoreUpdateOptions {
   /** Longest wait for the store's own lock. @defaultValue 60_000 */
   readonly lockTimeoutMs?: number | undefined;
+  /** Move a store that cannot be read aside and go on as if it were empty. @defaultValue false */
+  readonly quarantine?: boolean | undefined;
   /** For tests: called between the steps of a write. */
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
 }

@@ -1,3 +1,4 @@
+export { type AggregateFileStoreOptions, createAggregateFileStore } from "./aggregate-file-store.ts";
 export {
   type CredentialClock,
   type CredentialSessionOptions,
@@ -29,8 +30,11 @@ export {
   isCredentialError,
 } from "./errors.ts";
 export type { CredentialExplanation, SpendState, SpendSummary } from "./explanation.ts";
+export { flockProvider } from "./flock-provider.ts";
 export type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider.ts";
 export { createMemoryStore } from "./memory-store.ts";
 export { type OAuthCredential, type OAuthView, oauthCredential } from "./oauth-credential.ts";
 export type { RefreshGrant, RefreshGrantAnswer, RefreshGrantInput } from "./refresh-grant.ts";
+export { createSingleFileStore, type SingleFileStoreOptions } from "./single-file-store.ts";
 export { storeKey } from "./store-key.ts";
+export { type WriteFileAtomicOptions, writeFileAtomic } from "./write-file-atomic.ts";

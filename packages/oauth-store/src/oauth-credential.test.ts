@@ -56,8 +56,14 @@ describe("oauthCredential", () => {
   });
 
   it.each([
-    [{ access_token: "x", refresh_token: "r", expires_in: 60 }, { outcome: "usable", lifetimeMs: 60_000 }],
-    [{ access_token: "x", expires_in: "60" }, { outcome: "usable", lifetimeMs: 60_000 }],
+    [
+      { access_token: "x", refresh_token: "r", expires_in: 60 },
+      { outcome: "usable", lifetimeMs: 60_000 },
+    ],
+    [
+      { access_token: "x", expires_in: "60" },
+      { outcome: "usable", lifetimeMs: 60_000 },
+    ],
     [{ access_token: "x" }, { outcome: "usable", lifetimeMs: undefined }],
     [
       { access_token: "x", refresh_token: "r", expires_in: Number.POSITIVE_INFINITY },

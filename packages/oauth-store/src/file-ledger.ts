@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { syncDirectory } from "./descriptor.ts";
+import { pathHash } from "./fingerprint.ts";
+import { formatLineageNote, parseLineageNote } from "./lineage-note.ts";
+import type { LockProvider } from "./lock-provider.ts";
+import { readRegularFile } from "./read-regular-file.ts";
+import { openRecordFiles } from "./record-files.ts";
+import { assertPrivateDirectory, ensurePrivateDirectory } from "./safe-path.ts";
+import type { FoundRecord, SpendLedger } from "./spend-ledger.ts";
+import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
+
+export interface FileLedgerOptions {
+  readonly home: string;
+  readonly key: string;
+  readonly locks: LockProvider;
+  /** @defaultValue `locks/<sha256 of the key>.lock` in the home */
+  readonly lockPath?: string | undefined;
+  readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}
+
+/** The ledger of one credential in a home: a lock file, and a directory with its records and its lineage note. */
+export function createFileLedger(options: FileLedgerOptions): SpendLedger {
+  const { home, key, locks, faultPoint } = options;
+  const { lockPath = join(home, "locks", `${pathHash(key)}.lock`) } = options;
+  const directory = join(home, "spend", pathHash(key));
+  const lineagePath = join(directory, "lineage");
+  const files = openRecordFiles({ directory, locks, faultPoint });
+
+  async function ensureDirectory(): Promise<void> {
+    if (existsSync(directory)) {
+      assertPrivateDirectory(directory);
+      return;
+    }
+    ensurePrivateDirectory(home);
+    ensurePrivateDirectory(directory);
+    await syncDirectory(dirname(directory));
+    await syncDirectory(home);
+  }
+
+  async function names(): Promise<{ fingerprint: string; attempt: number }[]> {
+    const all = await readdir(directory).catch(() => []); // No directory: nothing was ever spent.
+    return all.flatMap((name) => {
+      const [, fingerprint, attempt] = /^([0-9a-f]{32})\.([1-9][0-9]{0,8})$/.exec(name) ?? [];
+      return fingerprint && attempt ? [{ fingerprint, attempt: Number(attempt) }] : [];
+    });
+  }
+
+  return {
+    lock: ({ timeoutMs, signal }) => locks.acquire(lockPath, { timeoutMs, signal }),
+
+    async readLineage() {
+      const text = await readRegularFile(lineagePath);
+      return text === undefined ? undefined : parseLineageNote(text);
+    },
+
+    async writeLineage(note) {
+      await ensureDirectory();
+      await sweepTemporaryFiles(lineagePath);
+      await writeFileAtomic(lineagePath, formatLineageNote(note), {
+        faultPoint: faultPoint && ((name) => faultPoint(`lineage/${name}`)),
+      });
+    },
+
+    async find(fingerprint) {
+      const mine = (await names()).filter((name) => name.fingerprint === fingerprint);
+      const highest = mine.sort((a, b) => b.attempt - a.attempt)[0];
+      return highest && files.read(highest);
+    },
+
+    async list() {
+      const found: FoundRecord[] = [];
+      for (const name of await names()) {
+        const record = await files.read(name);
+        if (record) found.push(record);
+      }
+      return found;
+    },
+
+    async claim(header, { bodyBytes }) {
+      await ensureDirectory();
+      return files.claim(header, bodyBytes);
+    },
+    ownerOf: (record) => files.ownerOf(record),
+    readBody: (record) => files.readBody(record),
+    writeHeader: (record, header) => files.writeHeader(record, header),
+    wipeBody: (record) => files.wipeBody(record),
+    remove: (record) => files.remove(record),
+  };
+}

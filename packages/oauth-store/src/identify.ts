@@ -1,0 +1,48 @@
+import { foreignLineage } from "./fingerprint.ts";
+import type { LineageNote, NotedGeneration } from "./lineage-note.ts";
+import type { SpendHeader } from "./spend-header.ts";
+
+/** Which login a stored credential belongs to, and which of its generations it is. */
+export interface CredentialIdentity {
+  readonly lineage: string;
+  readonly generation: number;
+  readonly receivedAtMs?: number | undefined;
+  readonly lifetimeMs?: number | undefined;
+  /** How it came; `foreign`: somebody wrote it who keeps no note. */
+  readonly by: "login" | "refresh" | "foreign";
+}
+
+/** The hashes that name a stored credential. */
+export interface CredentialMarks {
+  readonly fingerprint: string | undefined;
+  readonly bearerHash: string | undefined;
+  readonly snapshotHash: string;
+}
+
+/** Finds a stored credential in the lineage note, else in the record of its refresh token, else names it anew. */
+export function identify(
+  storeKey: string,
+  marks: CredentialMarks,
+  note: LineageNote | undefined,
+  header: SpendHeader | undefined,
+): CredentialIdentity {
+  for (const noted of [note?.current, note?.previous]) {
+    if (note && noted && isNamed(marks, noted)) {
+      const { generation, receivedAtMs, lifetimeMs, by } = noted;
+      return { lineage: note.lineage, generation, receivedAtMs, lifetimeMs, by };
+    }
+  }
+  if (header && header.snapshotHash === marks.snapshotHash) {
+    return { lineage: header.lineage, generation: header.generation, by: "foreign" };
+  }
+  // Not random: every process that meets it must come to the same name.
+  const seen = `${marks.fingerprint ?? ""}:${marks.bearerHash ?? marks.snapshotHash}`;
+  return { lineage: foreignLineage(storeKey, seen), generation: 0, by: "foreign" };
+}
+
+function isNamed(marks: CredentialMarks, noted: NotedGeneration): boolean {
+  if (noted.snapshotHash === marks.snapshotHash) return true;
+  // Somebody changed another member of the entry; the tokens are still these.
+  const sameTokens = noted.fingerprint === marks.fingerprint && noted.bearerHash === marks.bearerHash;
+  return sameTokens && (marks.fingerprint ?? marks.bearerHash) !== undefined;
+}

@@ -1,0 +1,119 @@
+import { BACKOFF_CAP_MS, LEASE_MS, spendBackoffMs } from "./spend-backoff.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { OwnerProof } from "./spend-ledger.ts";
+
+/** Everything the decision rests on. */
+export interface StarterView {
+  /** The highest attempt for the stored refresh token; undefined when it was never spent. */
+  readonly record:
+    | {
+        readonly attempt: number;
+        /** Undefined when it cannot be read. */
+        readonly header: SpendHeader | undefined;
+        readonly writtenAtMs: number;
+      }
+    | undefined;
+  readonly owner: OwnerProof;
+  /** Whether the body opens with the stored refresh token. */
+  readonly bodyOpens: boolean;
+  readonly snapshotHash: string;
+  readonly clientHash: string;
+  readonly nowMs: number;
+}
+
+export type StarterStep =
+  /** Spend it, as this attempt. */
+  | {
+      readonly do: "claim";
+      readonly attempt: number;
+      readonly failures: number;
+      readonly uncertain: boolean;
+    }
+  /** The successor is in the record: finish what somebody began. `restore`: it had been saved before. */
+  | { readonly do: "finish"; readonly restore: boolean }
+  /** Somebody who may live is at it: unlock, look again later. */
+  | { readonly do: "wait" }
+  /** Nothing is sent before that time. `clamp`: the record names a later one, which is to be corrected. */
+  | { readonly do: "defer"; readonly nextAtMs: number; readonly code: string; readonly clamp: boolean }
+  | { readonly do: "refuse"; readonly code: string; readonly interrupted: boolean }
+  | { readonly do: "superseded" }
+  | { readonly do: "held" };
+
+/** What whoever holds the lock does next with the stored refresh token. The table "Next starter", as a function. */
+export function nextStarter(view: StarterView): StarterStep {
+  const { record, bodyOpens } = view;
+  if (!record) return { do: "claim", attempt: 1, failures: 0, uncertain: false };
+  const { header } = record;
+  if (!header) return bodyOpens ? { do: "finish", restore: false } : afterClaim(view, record, undefined);
+  switch (header.state) {
+    case "claimed":
+      return afterClaim(view, record, header);
+    case "held":
+      return view.owner === "alive" ? { do: "held" } : afterClaim(view, record, header);
+    case "unknown":
+    case "deferred":
+      return afterBackoff(view, header, header.nextAtMs ?? header.claimedAtMs, header.failures);
+    case "sealed":
+      // A seal that does not open is an answer that never reached us.
+      if (bodyOpens) return { do: "finish", restore: false };
+      return afterBackoff(view, header, asUnknownAtMs(header), header.failures + 1);
+    case "settled":
+      return bodyOpens ? { do: "finish", restore: true } : { do: "superseded" };
+    case "refused":
+      return afterRefusal(view, header);
+  }
+}
+
+function afterClaim(
+  view: StarterView,
+  record: { attempt: number; writtenAtMs: number },
+  header: SpendHeader | undefined,
+): StarterStep {
+  const leaseUntilMs = header?.leaseUntilMs ?? record.writtenAtMs + LEASE_MS;
+  const mayLive = view.owner === "alive" || (view.owner === "unproven" && view.nowMs < leaseUntilMs);
+  if (mayLive) return { do: "wait" };
+  const failures = (header?.failures ?? 0) + 1;
+  if (record.attempt === 1) return { do: "claim", attempt: 2, failures, uncertain: true };
+  const claimedAtMs = header?.claimedAtMs ?? record.writtenAtMs;
+  const nextAtMs = claimedAtMs + spendBackoffMs(failures, 0.5);
+  return waitOrClaim(view, { attempt: record.attempt, claimedAtMs, nextAtMs, failures, code: "interrupted" });
+}
+
+function afterBackoff(
+  view: StarterView,
+  header: SpendHeader,
+  nextAtMs: number,
+  failures: number,
+): StarterStep {
+  const { attempt, claimedAtMs } = header;
+  const code = header.outcomeCode ?? "unknown";
+  const step = waitOrClaim(view, { attempt, claimedAtMs, nextAtMs, failures, code });
+  // An attempt that was not sent, or was answered and not consumed, leaves no doubt behind.
+  return step.do === "claim" ? { ...step, uncertain: header.uncertain || header.state !== "deferred" } : step;
+}
+
+function waitOrClaim(
+  view: StarterView,
+  after: { attempt: number; claimedAtMs: number; nextAtMs: number; failures: number; code: string },
+): StarterStep {
+  const { attempt, claimedAtMs, nextAtMs, failures, code } = after;
+  const capMs = view.nowMs + BACKOFF_CAP_MS;
+  // A clock that jumped: a time before the claim is no time at all, one beyond the cap counts as the cap.
+  const due = nextAtMs < claimedAtMs || nextAtMs <= view.nowMs;
+  if (due) return { do: "claim", attempt: attempt + 1, failures, uncertain: true };
+  return { do: "defer", nextAtMs: Math.min(nextAtMs, capMs), code, clamp: nextAtMs > capMs };
+}
+
+function afterRefusal(view: StarterView, header: SpendHeader): StarterStep {
+  const code = header.outcomeCode ?? "invalid_grant";
+  const sameClient = header.clientHash === view.clientHash;
+  const aboutClient = code === "invalid_client";
+  if (sameClient && (aboutClient || header.snapshotHash === view.snapshotHash)) {
+    return { do: "refuse", code, interrupted: header.uncertain && !aboutClient };
+  }
+  return { do: "claim", attempt: header.attempt + 1, failures: 0, uncertain: header.uncertain };
+}
+
+function asUnknownAtMs(header: SpendHeader): number {
+  return header.nextAtMs ?? header.claimedAtMs + spendBackoffMs(header.failures + 1, 0.5);
+}

@@ -1,0 +1,208 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
+import { unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { readAt, syncDescriptor, syncDirectory, writeAt } from "./descriptor.ts";
+import { fileError } from "./file-error.ts";
+import type { LockProvider } from "./lock-provider.ts";
+import { decodeHeader, encodeHeader, HEADER_BYTES } from "./record-codec.ts";
+import { assertOwnFile } from "./safe-path.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { ClaimedRecord, FoundRecord, OwnerProof } from "./spend-ledger.ts";
+
+interface RecordName {
+  readonly fingerprint: string;
+  readonly attempt: number;
+}
+
+interface RecordFiles {
+  read(name: RecordName): Promise<FoundRecord | undefined>;
+  claim(header: SpendHeader, bodyBytes: number): Promise<ClaimedRecord | undefined>;
+  ownerOf(name: RecordName): OwnerProof;
+  readBody(name: RecordName): Promise<Uint8Array | undefined>;
+  writeHeader(name: RecordName, header: SpendHeader): Promise<void>;
+  wipeBody(name: RecordName): Promise<void>;
+  remove(name: RecordName): Promise<void>;
+}
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+
+/** The record files of one directory: `<fingerprint>.<attempt>`, header, then body. */
+export function openRecordFiles(options: {
+  directory: string;
+  locks: LockProvider;
+  faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}): RecordFiles {
+  const { directory, locks, faultPoint } = options;
+  const pathOf = (name: RecordName) => join(directory, `${name.fingerprint}.${name.attempt}`);
+
+  /** Runs `work` on the open record; undefined when there is none. */
+  async function withFile<T>(
+    name: RecordName,
+    flags: number,
+    work: (descriptor: number) => Promise<T>,
+  ): Promise<T | undefined> {
+    const path = pathOf(name);
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw fileError(error, path);
+    }
+    try {
+      assertOwnFile(fstatSync(descriptor), path);
+      return await work(descriptor);
+    } catch (error) {
+      throw fileError(error, path);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  return {
+    read: (name) =>
+      withFile(name, O_RDONLY, async (descriptor) => ({
+        fingerprint: name.fingerprint,
+        attempt: name.attempt,
+        header: decodeHeader(await readAt(descriptor, HEADER_BYTES, 0)),
+        writtenAtMs: fstatSync(descriptor).mtimeMs,
+      })),
+
+    async claim(header, bodyBytes) {
+      const path = pathOf(header);
+      let descriptor: number;
+      try {
+        descriptor = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+        throw fileError(error, path);
+      }
+      try {
+        // No step lies between creation and lock: whoever sees the record sees it locked while we live.
+        if (!locks.tryLock(descriptor)) {
+          // Somebody took us for dead in that instant. Nothing was sent, so the claim is simply given back.
+          closeSync(descriptor);
+          unlinkSync(path);
+          return undefined;
+        }
+        await faultPoint?.("claim/created");
+        const bytes = new Uint8Array(HEADER_BYTES + bodyBytes);
+        bytes.set(encodeHeader(header));
+        await writeAt(descriptor, bytes, 0);
+        await syncDescriptor(descriptor);
+        await syncDirectory(directory);
+      } catch (error) {
+        closeSync(descriptor);
+        await unlink(path).catch(() => {}); // A record that stays counts as claimed by a dead owner.
+        throw fileError(error, path);
+      }
+      return claimed({ header, path, descriptor, directory, locks, faultPoint });
+    },
+
+    ownerOf(name) {
+      const path = pathOf(name);
+      let descriptor: number;
+      try {
+        descriptor = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+      } catch {
+        return "alive"; // Gone or out of reach: nothing proves a death. The caller looks again.
+      }
+      try {
+        if (!locks.tryLock(descriptor)) return "alive";
+        locks.unlock(descriptor);
+        return locks.provesDeath(path) ? "dead" : "unproven";
+      } finally {
+        closeSync(descriptor);
+      }
+    },
+
+    readBody: (name) =>
+      withFile(name, O_RDONLY, async (descriptor) => {
+        const length = Math.max(0, fstatSync(descriptor).size - HEADER_BYTES);
+        return readAt(descriptor, length, HEADER_BYTES);
+      }),
+
+    async writeHeader(name, header) {
+      await withFile(name, O_RDWR, async (descriptor) => {
+        await writeAt(descriptor, encodeHeader(header), 0);
+        await syncDescriptor(descriptor);
+      });
+    },
+
+    async wipeBody(name) {
+      await withFile(name, O_RDWR, async (descriptor) => {
+        const length = Math.max(0, fstatSync(descriptor).size - HEADER_BYTES);
+        if ((await readAt(descriptor, 1, HEADER_BYTES)).every((byte) => byte === 0)) return;
+        await writeAt(descriptor, new Uint8Array(length), HEADER_BYTES);
+        await syncDescriptor(descriptor);
+      });
+    },
+
+    async remove(name) {
+      try {
+        await unlink(pathOf(name));
+        await syncDirectory(directory);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw fileError(error, pathOf(name));
+      }
+    },
+  };
+}
+
+function claimed(options: {
+  header: SpendHeader;
+  path: string;
+  descriptor: number;
+  directory: string;
+  locks: LockProvider;
+  faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}): ClaimedRecord {
+  const { header, path, descriptor, directory, locks, faultPoint } = options;
+  let open = true;
+  const close = () => {
+    if (!open) return;
+    open = false;
+    locks.unlock(descriptor);
+    closeSync(descriptor);
+  };
+  const write = async (next: SpendHeader) => {
+    try {
+      await writeAt(descriptor, encodeHeader(next), 0);
+      await syncDescriptor(descriptor);
+    } catch (error) {
+      throw fileError(error, path);
+    }
+  };
+  return {
+    fingerprint: header.fingerprint,
+    attempt: header.attempt,
+    isIntact() {
+      const mine = fstatSync(descriptor, { bigint: true });
+      const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      return there !== undefined && there.ino === mine.ino && there.dev === mine.dev;
+    },
+    async seal(next, body) {
+      try {
+        // The body first: a header that says sealed over a body that is not there would lose the login.
+        await writeAt(descriptor, body, HEADER_BYTES);
+        await syncDescriptor(descriptor);
+        await faultPoint?.("seal/body-written");
+      } catch (error) {
+        throw fileError(error, path);
+      }
+      await write(next);
+    },
+    write,
+    async discard() {
+      try {
+        await unlink(path);
+        await syncDirectory(directory);
+      } catch (error) {
+        throw fileError(error, path);
+      } finally {
+        close();
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,132 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { JsonValue } from "./credential-kind.ts";
+import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import { syncDirectory } from "./descriptor.ts";
+import { CredentialError } from "./errors.ts";
+import { fileError } from "./file-error.ts";
+import { flockProvider } from "./flock-provider.ts";
+import { parseJsonText } from "./json-text.ts";
+import type { HeldLock, LockProvider } from "./lock-provider.ts";
+import { readRegularFile } from "./read-regular-file.ts";
+import { ensurePrivateDirectory } from "./safe-path.ts";
+import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
+
+export interface SingleFileStoreOptions {
+  /** The file: one JSON value, the credential. A link there is followed once; its target is replaced. */
+  readonly path: string;
+  /** Locks taken, in this order, around a commit. @defaultValue `<file>.lock` beside the file itself */
+  readonly lockPaths?: readonly string[] | undefined;
+  /** @defaultValue flockProvider() */
+  readonly locks?: LockProvider | undefined;
+}
+
+const MAX_DEPTH = 64;
+
+/** One credential in a file of its own, printed with two spaces. The store key only names locks and records. */
+export function createSingleFileStore(options: SingleFileStoreOptions): CredentialStore {
+  const { path, lockPaths, locks = flockProvider() } = options;
+
+  async function load(file: string): Promise<JsonValue | undefined | typeof CORRUPT> {
+    const text = await readRegularFile(file);
+    if (text === undefined) return undefined;
+    try {
+      return parseJsonText(text, { maxDepth: MAX_DEPTH });
+    } catch {
+      return CORRUPT; // What it was is of no use to anybody, and may quote a secret.
+    }
+  }
+
+  async function locked<T>(file: string, work: () => Promise<T>, timeoutMs = 60_000): Promise<T> {
+    const deadlineMs = performance.now() + timeoutMs;
+    const held: HeldLock[] = [];
+    try {
+      for (const lockPath of lockPaths ?? [`${file}.lock`]) {
+        held.push(await locks.acquire(lockPath, { timeoutMs: Math.max(0, deadlineMs - performance.now()) }));
+      }
+      return await work();
+    } finally {
+      for (const lock of held.reverse()) lock.release();
+    }
+  }
+
+  return Object.freeze({
+    name: "file",
+
+    async read(): Promise<JsonValue | undefined> {
+      const file = targetOf(path);
+      const first = await load(file);
+      if (first !== CORRUPT) return first;
+      const second = await locked(file, () => load(file));
+      if (second === CORRUPT) throw corrupt(path);
+      return second;
+    },
+
+    async update(
+      _key: string,
+      change: (current: JsonValue | undefined) => StoreChange | Promise<StoreChange>,
+      { lockTimeoutMs, faultPoint, quarantine = false }: StoreUpdateOptions = {},
+    ): Promise<void> {
+      const file = targetOf(path);
+      ensurePrivateDirectory(dirname(file));
+      await locked(
+        file,
+        async () => {
+          await faultPoint?.("store/locked");
+          let loaded = await load(file);
+          if (loaded === CORRUPT) {
+            if (!quarantine) throw corrupt(path);
+            await changeNames(file, () => rename(file, `${file}.corrupt-${Date.now()}`));
+            loaded = undefined;
+          }
+          const decided = await change(loaded);
+          if (decided === "keep") return;
+          await sweepTemporaryFiles(file);
+          if (decided !== "remove") await writeFileAtomic(file, print(decided.write, path), { faultPoint });
+          else if (loaded !== undefined) await changeNames(file, () => unlink(file));
+        },
+        lockTimeoutMs,
+      );
+    },
+
+    async rehearse(_key: string, entry: JsonValue): Promise<void> {
+      const file = targetOf(path);
+      ensurePrivateDirectory(dirname(file));
+      await rehearseFileWrite(file, print(entry, path));
+    },
+  });
+}
+
+const CORRUPT: unique symbol = Symbol("corrupt");
+
+/** The file itself, or what the link at its place leads to. */
+function targetOf(path: string): string {
+  try {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    return stats?.isSymbolicLink() ? realpathSync(path) : path;
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+function print(value: JsonValue, path: string): string {
+  try {
+    return JSON.stringify(value, null, 2);
+  } catch {
+    throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", `${path} cannot be written: nested too deeply`);
+  }
+}
+
+async function changeNames(file: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    await syncDirectory(dirname(file));
+  } catch (error) {
+    throw fileError(error, file);
+  }
+}
+
+function corrupt(path: string): CredentialError {
+  return new CredentialError("ERR_OAUTH_STORE_CORRUPT", `${path} is not JSON`);
+}
