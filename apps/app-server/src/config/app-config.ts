@@ -30,6 +30,8 @@ export interface McpServerConfig {
   readonly name: string;
   /** Absent for a server of a kind that is not supported here. */
   readonly url?: URL | undefined;
+  /** The same as it was written, which is what its login is filed under. */
+  readonly urlText?: string | undefined;
   readonly enabled: boolean;
   readonly bearerEnvVariable?: string | undefined;
   readonly headers: ReadonlyMap<string, string>;

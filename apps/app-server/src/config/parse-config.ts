@@ -121,6 +121,7 @@ function mcpServer(name: string, entry: z.output<typeof mcpEntry>): McpServerCon
   return {
     name,
     url: entry.url === undefined ? undefined : new URL(entry.url),
+    urlText: entry.url,
     enabled: entry.enabled ?? true,
     bearerEnvVariable: entry.bearer_token_env_var,
     headers: new Map(Object.entries(entry.http_headers ?? {})),

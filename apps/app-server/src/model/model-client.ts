@@ -1,5 +1,5 @@
 import { type ClientIdentity, identityKey } from "@hawser/client-identity";
-import { sseStream } from "@hawser/retry-sse";
+import { type SseStream, sseStream } from "@hawser/retry-sse";
 import { type HeaderList, type HttpResponse, type HttpTransport, Operation } from "@hawser/transport";
 import { z } from "zod";
 import { type ModelEvent, readModelEvent } from "./model-event.ts";
@@ -91,21 +91,40 @@ async function* readEvents(
   idleTimeoutMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<ModelEvent> {
+  const release = (): Promise<void> => response.cancel();
+  const stream = sseStream(response.body, { idleTimeoutMs, signal, release });
+  let completed = false;
   try {
-    for await (const { data } of sseStream(response.body, { idleTimeoutMs, signal })) {
-      const event = readModelEvent(data);
+    for (let next = await stream.next(); !next.done; next = await stream.next()) {
+      const event = readModelEvent(next.value.data);
       if (event === undefined) continue;
+      completed = event.type === "completed";
       yield event;
-      if (event.type === "completed") return;
+      if (completed) return;
     }
   } finally {
-    await response.cancel();
+    if (completed) void readToEnd(stream);
+    else await stream.return();
   }
   throw new ModelError({
     message: "stream closed before response.completed",
     codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: response.status } },
     additionalDetails: null,
   });
+}
+
+const endWaitMs = 250;
+
+/** The answer is complete; a connection whose body is read to its end serves the next request as well. */
+async function readToEnd(stream: SseStream): Promise<void> {
+  const limit = setTimeout(() => void stream.return(), endWaitMs);
+  try {
+    while (!(await stream.next()).done);
+  } catch {
+    // Nothing of it is needed any more.
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
 const refusalBody = z.looseObject({

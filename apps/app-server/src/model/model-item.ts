@@ -31,6 +31,10 @@ export function userModelItem(input: readonly TurnInput[]): ModelItem {
   };
 }
 
+export function functionTool(name: string, description: string, parameters: unknown): ModelTool {
+  return { type: "function", name, description, parameters, strict: false };
+}
+
 export function functionOutputItem(callId: string, output: string): ModelItem {
   return { type: "function_call_output", call_id: callId, output };
 }

@@ -63,7 +63,7 @@ async function* callTool(name: string): AsyncGenerator<ModelEvent> {
   yield { type: "completed", usage: undefined };
 }
 
-const noTools: TurnTools = { available: () => new Map() };
+const noTools: TurnTools = { ready: async () => {}, available: () => new Map() };
 
 function setUp(model: ModelClient, tools: TurnTools = noTools) {
   const connections = new ConnectionRegistry();
@@ -144,7 +144,10 @@ describe(runTurn, () => {
       () => callTool("mcp__s__echo"),
       () => say("done"),
     );
-    const { follower, run } = setUp(model, { available: () => new Map([["mcp__s__echo", tool]]) });
+    const { follower, run } = setUp(model, {
+      ready: async () => {},
+      available: () => new Map([["mcp__s__echo", tool]]),
+    });
 
     await run();
 
@@ -199,7 +202,7 @@ describe(runTurn, () => {
         return Promise.reject(signal.reason);
       },
     };
-    const fixture = setUp(model, { available: () => new Map([["t", tool]]) });
+    const fixture = setUp(model, { ready: async () => {}, available: () => new Map([["t", tool]]) });
 
     await fixture.run();
 

@@ -50,12 +50,23 @@ async function converse(services: TurnServices, context: TurnContext): Promise<v
   const { maxModelRequests = 64 } = services;
   for (let request = 0; request < maxModelRequests; request += 1) {
     for (const message of context.turn.takeWaiting()) say(context, message);
+    if (request === 0) await toolsReady(services.tools, context.turn.signal);
     const tools = services.tools.available();
     const calls = await answerOnce(services, context, tools);
     if (calls.length > 0) await runToolCalls(context, tools, calls);
     else if (!context.turn.hasWaiting) return;
   }
   throw new Error("the model asked for too many requests in one turn");
+}
+
+/** The first answer may already need a tool whose server is just starting. */
+async function toolsReady(tools: TurnTools, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: interrupted, resolve } = Promise.withResolvers<void>();
+  const onAbort = (): void => resolve();
+  signal.addEventListener("abort", onAbort, { once: true });
+  await Promise.race([tools.ready(), interrupted]);
+  signal.removeEventListener("abort", onAbort);
 }
 
 /** In one step, so that no message and no new turn can slip between its parts. */

@@ -20,5 +20,7 @@ export interface TurnTool {
 
 /** The tools of this moment, by the name the model knows them by. */
 export interface TurnTools {
+  /** Resolves when nothing is starting any more. Never rejects. */
+  ready(): Promise<void>;
   available(): ReadonlyMap<string, TurnTool>;
 }

@@ -1,0 +1,82 @@
+/** What this app promises; `conformance/` gathers it. */
+export const promises = {
+  "app-server/identity-of-the-sender": {
+    promise:
+      "A model request carries the originator and User-Agent of the connection that sent turn/start, whoever connected first or last, and on whoever's thread.",
+    room: "app-server",
+  },
+  "app-server/handshake": {
+    promise:
+      "Nothing but initialize is answered before initialize; a failed one may be tried again, a second is refused.",
+    room: "app-server",
+  },
+  "app-server/guarded-listener": {
+    promise:
+      "A web page, a foreign Host and a client without the token are turned away before a message is read; health needs no token.",
+    room: "app-server",
+  },
+  "app-server/no-open-door": {
+    promise:
+      "A WebSocket listener without authentication starts only on loopback and only when asked for in words.",
+    room: "app-server",
+  },
+  "app-server/turn-order": {
+    promise: "The events of a turn come in the protocol's order, each after the reply to turn/start.",
+    room: "app-server",
+  },
+  "app-server/deltas-as-they-come": {
+    promise: "A delta reaches the client before the upstream sends the next one.",
+    room: "app-server",
+  },
+  "app-server/interrupt-reaches-upstream": {
+    promise: "An interrupted turn gives its model request up and ends as interrupted.",
+    room: "app-server",
+  },
+  "app-server/steering": {
+    promise: "turn/start during a running turn adds to that turn and starts no second one.",
+    room: "app-server",
+  },
+  "app-server/only-followers": {
+    promise:
+      "Events of a turn go only to connections that started or resumed its thread; a disconnect does not stop it.",
+    room: "app-server",
+  },
+  "app-server/one-status": {
+    promise:
+      "getAuthStatus and account/read give the same answer about the login, after every way to log in and out.",
+    room: "app-server",
+  },
+  "app-server/reply-before-news": {
+    promise: "What follows from a request is told to everybody after its reply.",
+    room: "app-server",
+  },
+  "app-server/refused-refresh-once": {
+    promise:
+      "A refused account refresh keeps the method, gives no token, and is sent once however often it is asked for.",
+    room: "app-server",
+  },
+  "app-server/external-owner-asked": {
+    promise: "Only the connection that handed tokens in is asked for their successor.",
+    room: "app-server",
+  },
+  "app-server/tools-of-mcp-servers": {
+    promise: "The model calls a tool of a protected MCP server and is told its result.",
+    room: "app-server",
+  },
+  "app-server/environment-traffic": {
+    promise: "Messages to an MCP server of an environment leave through its exec-server, on one replica.",
+    room: "app-server",
+  },
+  "app-server/slow-client": {
+    promise: "A client that does not read is disconnected with 1013 and costs the others nothing.",
+    room: "app-server",
+  },
+  "app-server/clean-end": {
+    promise: "SIGTERM and the end of stdin stop turns, say goodbye with 1001, leave no process and exit 0.",
+    room: "app-server",
+  },
+  "app-server/no-secret-out": {
+    promise: "No login, key or connection token stands in a log, an error or a file that is not its store.",
+    room: "app-server",
+  },
+} as const;
