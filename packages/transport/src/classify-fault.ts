@@ -105,11 +105,12 @@ const BY_CODE: ReadonlyMap<string, Named> = new Map([
 ]);
 
 function byCode(fault: Fault): Named | undefined {
-  const { code } = fault;
+  const { code, name } = fault;
+  // The parser's faults have a code only sometimes.
+  if (name === "HTTPParserError") return NOT_WHOLE;
   if (code === undefined) return undefined;
   const named = BY_CODE.get(code);
   if (named !== undefined) return named;
-  if (code.startsWith("HPE_")) return NOT_WHOLE;
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code === "EPROTO") {
     return { code: "ERR_TRANSPORT_TLS", message: "the TLS handshake failed" };
   }
@@ -133,6 +134,7 @@ function byProxy(fault: Fault): Named | undefined {
 }
 
 interface Fault {
+  readonly name: string;
   readonly code: string | undefined;
   readonly message: string;
 }
@@ -143,7 +145,7 @@ function faultChain(fault: unknown): readonly Fault[] {
   let link: unknown = fault;
   while (link instanceof Error && chain.length < 8) {
     const { code } = link as { code?: unknown };
-    chain.push({ code: typeof code === "string" ? code : undefined, message: link.message });
+    chain.push({ name: link.name, code: typeof code === "string" ? code : undefined, message: link.message });
     link = link instanceof AggregateError && link.cause === undefined ? link.errors[0] : link.cause;
   }
   return chain;

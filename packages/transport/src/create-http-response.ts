@@ -112,15 +112,13 @@ class SourcedResponse implements HttpResponse {
   }
 
   #claim(): void {
-    if (this.#state !== "unread") throw this.#used();
+    if (this.#state !== "unread") {
+      throw new TransportError("ERR_TRANSPORT_BODY_USED", "the response body was already read or cancelled", {
+        url: this.#url,
+        sent: "yes",
+      });
+    }
     this.#state = "reading";
-  }
-
-  #used(): TransportError {
-    return new TransportError("ERR_TRANSPORT_BODY_USED", "the response body was already read or cancelled", {
-      url: this.#url,
-      sent: "yes",
-    });
   }
 
   #iterate(): AsyncIterator<Uint8Array, undefined> {
@@ -154,7 +152,12 @@ class SourcedResponse implements HttpResponse {
   async #next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#state === "ended") return { done: true, value: undefined };
     // A body that somebody cancelled must not look like one that ended.
-    if (this.#state === "cancelled") throw this.#used();
+    if (this.#state === "cancelled") {
+      throw new TransportError("ERR_TRANSPORT_ABORTED", "the response body was cancelled", {
+        url: this.#url,
+        sent: "yes",
+      });
+    }
     try {
       const step = await this.#source.next();
       if (step.done === true) this.#state = "ended";

@@ -18,6 +18,8 @@ export interface ExchangeOptions {
   readonly totalTimeoutMs: number;
   /** 0 means no bound. */
   readonly maxResponseBytes: number;
+  /** Somebody reads or cancels the body. */
+  readonly onTouched: () => void;
 }
 
 /** How much of a body is kept for a slow reader before the socket is paused. */
@@ -29,7 +31,8 @@ const HIGH_WATER_BYTES = 64 * 1024;
  */
 export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   readonly #options: ExchangeOptions;
-  readonly #head: PromiseWithResolvers<HttpResponse> = Promise.withResolvers();
+  /** Let go of once settled: it would keep the response alive, and an abandoned one could never be noticed. */
+  #head: PromiseWithResolvers<HttpResponse> | undefined = Promise.withResolvers();
   readonly #pieces: Uint8Array[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #sent: RequestSent = "no";
@@ -63,6 +66,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
         Math.ceil(deadlineMs),
       );
     }
+    const head = this.#head as PromiseWithResolvers<HttpResponse>;
     try {
       dispatcher.dispatch(options, this);
     } catch (fault) {
@@ -74,7 +78,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
         connectTimeoutMs,
       );
     }
-    return this.#head.promise;
+    return head.promise;
   }
 
   // undici's side: called while the connection is used.
@@ -100,7 +104,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     if (status < 200 || this.#state !== "open") return;
     this.#sent = "yes";
     const list = responseHeaders(controller.rawHeaders, headers);
-    this.#head.resolve(sourcedResponse(status, this.#options.request.url, list, this));
+    this.#head?.resolve(sourcedResponse(status, this.#options.request.url, list, this));
+    this.#head = undefined;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
@@ -148,7 +153,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   // The reader's side.
 
+  /** Whether the connection is still held. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#options.onTouched();
     const piece = this.#pieces.shift();
     if (piece !== undefined) {
       this.#bufferedBytes -= piece.byteLength;
@@ -175,6 +186,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   cancel(): void {
+    this.#options.onTouched();
     this.#pieces.length = 0;
     this.#fail("ERR_TRANSPORT_ABORTED", "the response body was cancelled");
   }
@@ -217,7 +229,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#failure = failure;
     this.#release();
     this.#options.requestBody?.stop(failure);
-    this.#head.reject(failure);
+    this.#head?.reject(failure);
+    this.#head = undefined;
     this.#reader?.reject(failure);
     this.#reader = undefined;
     this.#controller?.abort(failure);

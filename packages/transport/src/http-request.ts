@@ -14,15 +14,22 @@ export type HttpBody =
   | ReadableStream<Uint8Array>
   | { readonly json: unknown };
 
-/** Bounds of one request. Each has its own error code; `0` means no bound. */
+/**
+ * Bounds of one request. Each has its own error code; `0` means no bound. Those on the response head and on silence
+ * run on undici's shared timers and may fire up to a second late.
+ */
 export interface HttpLimits {
-  /** Name lookup, TCP, proxy and TLS. @defaultValue 10_000 */
+  /**
+   * Name lookup, TCP, proxy and TLS. A request that shares a bounded pool also waits for its turn within it.
+   *
+   * @defaultValue the dispatcher's, 10_000
+   */
   readonly connectTimeoutMs?: number | undefined;
   /** From the end of the request to the response head. @defaultValue 300_000 */
   readonly headersTimeoutMs?: number | undefined;
   /** Longest silence between two pieces of the response body. @defaultValue 300_000 */
   readonly bodyIdleTimeoutMs?: number | undefined;
-  /** The whole exchange, body included. @defaultValue 0 */
+  /** The whole exchange, body included. The operation's deadline bounds it as well. @defaultValue 0 */
   readonly totalTimeoutMs?: number | undefined;
   /** Response body size as delivered to the caller. @defaultValue 0 */
   readonly maxResponseBytes?: number | undefined;

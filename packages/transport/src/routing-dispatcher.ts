@@ -8,63 +8,51 @@ export interface RoutingOptions {
   readonly openProxy: (proxy: URL) => Dispatcher;
 }
 
-/** Sends each request directly or through the proxy of its origin; one agent per proxy, opened when first used. */
+/**
+ * Sends each request directly or through the proxy of its origin; one agent per proxy, opened when first used.
+ *
+ * The methods are closures: `compose` calls them on a Proxy, which has no private fields, and an inspected dispatcher
+ * must not show the passwords of its proxies.
+ */
 export class RoutingDispatcher extends Dispatcher {
-  readonly #options: RoutingOptions;
-  readonly #proxies = new Map<string, Dispatcher>();
+  override readonly dispatch: Dispatcher["dispatch"];
+  override readonly close: Dispatcher["close"];
+  override readonly destroy: Dispatcher["destroy"];
 
-  constructor(options: RoutingOptions) {
+  constructor({ direct, proxyFor, openProxy }: RoutingOptions) {
     super();
-    this.#options = options;
-  }
+    const proxies = new Map<string, Dispatcher>();
+    const all = () => [direct, ...proxies.values()];
 
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return this.#route(new URL(options.origin ?? "")).dispatch(options, handler);
-  }
+    const route = (origin: URL): Dispatcher => {
+      const proxy = proxyFor(origin);
+      if (proxy === undefined) return direct;
+      const known = proxies.get(proxy.href);
+      if (known !== undefined) return known;
+      const opened = openProxy(proxy);
+      proxies.set(proxy.href, opened);
+      return opened;
+    };
 
-  override close(): Promise<void>;
-  override close(callback: () => void): void;
-  override close(callback?: () => void): Promise<void> | undefined {
-    return settled(
-      this.#all().map((dispatcher) => dispatcher.close()),
-      callback,
-    );
-  }
-
-  override destroy(): Promise<void>;
-  override destroy(error: Error | null): Promise<void>;
-  override destroy(callback: () => void): void;
-  override destroy(error: Error | null, callback: () => void): void;
-  override destroy(
-    errorOrCallback?: Error | null | (() => void),
-    callback?: () => void,
-  ): Promise<void> | undefined {
-    const error = typeof errorOrCallback === "function" ? null : (errorOrCallback ?? null);
-    const done = typeof errorOrCallback === "function" ? errorOrCallback : callback;
-    return settled(
-      this.#all().map((dispatcher) => dispatcher.destroy(error)),
-      done,
-    );
-  }
-
-  #route(origin: URL): Dispatcher {
-    const proxy = this.#options.proxyFor(origin);
-    if (proxy === undefined) return this.#options.direct;
-    const known = this.#proxies.get(proxy.href);
-    if (known !== undefined) return known;
-    const opened = this.#options.openProxy(proxy);
-    this.#proxies.set(proxy.href, opened);
-    return opened;
-  }
-
-  #all(): Dispatcher[] {
-    return [this.#options.direct, ...this.#proxies.values()];
+    this.dispatch = (options, handler) => route(new URL(options.origin ?? "")).dispatch(options, handler);
+    this.close = ((callback?: () => void) =>
+      settled(
+        all().map((dispatcher) => dispatcher.close()),
+        callback,
+      )) as Dispatcher["close"];
+    this.destroy = ((errorOrCallback?: Error | null | (() => void), callback?: () => void) => {
+      const isCallback = typeof errorOrCallback === "function";
+      return settled(
+        all().map((dispatcher) => dispatcher.destroy(isCallback ? null : (errorOrCallback ?? null))),
+        isCallback ? errorOrCallback : callback,
+      );
+    }) as Dispatcher["destroy"];
   }
 }
 
 function settled(work: Promise<void>[], callback: (() => void) | undefined): Promise<void> | undefined {
-  const all = Promise.all(work).then(() => {});
-  if (callback === undefined) return all;
-  all.then(callback, callback);
+  const done = Promise.all(work).then(() => {});
+  if (callback === undefined) return done;
+  done.then(callback, callback);
   return undefined;
 }

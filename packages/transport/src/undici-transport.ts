@@ -34,6 +34,8 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       : undefined;
   const wire = dispatcher ?? (own as Dispatcher);
   const sentBodies = new WeakSet<object>();
+  // The net under callers who drop a response unread: its connection would be held for ever.
+  const unread = new FinalizationRegistry((exchange: Exchange) => exchange.cancel());
 
   return {
     send: async (request) => {
@@ -41,15 +43,16 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       const body = wireBody(request);
       const bodyStream = streamOnce(request, body.bytes, sentBodies);
       const bounds = effectiveLimits(request.limits, limits);
-      const exchange = new Exchange({
+      const exchange: Exchange = new Exchange({
         request,
         requestBody: bodyStream,
         // Its own dispatcher already times the connection with the transport's limit.
         connectTimeoutMs: (own === undefined ? bounds : request.limits)?.connectTimeoutMs ?? 0,
         totalTimeoutMs: bounds.totalTimeoutMs,
         maxResponseBytes: bounds.maxResponseBytes,
+        onTouched: () => unread.unregister(exchange),
       });
-      return exchange.run(wire, {
+      const response = await exchange.run(wire, {
         origin: request.url.origin,
         path: `${request.url.pathname}${request.url.search}`,
         method: request.method,
@@ -58,6 +61,8 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         headersTimeout: bounds.headersTimeoutMs,
         bodyTimeout: bounds.bodyIdleTimeoutMs,
       } as Dispatcher.DispatchOptions);
+      if (exchange.isOpen) unread.register(response, exchange, exchange);
+      return response;
     },
     [Symbol.asyncDispose]: async () => {
       await own?.destroy();
