@@ -4,6 +4,7 @@ import {
   type CredentialExplanation,
   type CredentialHandle,
   type CredentialSession,
+  type CredentialStore,
   createCredentialSession,
   createSingleFileStore,
   type LogoutReport,
@@ -67,7 +68,7 @@ class Account implements AuthManager {
     this.#session = createCredentialSession({
       kind: accountKind(provenance),
       key: "auth.json",
-      store: store ?? createSingleFileStore({ path: join(home, "auth.json"), locks }),
+      store: store ?? accountFile(home, { locks, foreignWriters }),
       home: store === undefined ? stateHome : undefined,
       locks,
       foreignWriters,
@@ -249,6 +250,16 @@ class Account implements AuthManager {
       "Credentials that somebody else keeps fresh are in use. Replace them or log out first.",
     );
   }
+}
+
+function accountFile(
+  home: string,
+  { locks, foreignWriters }: Pick<AuthManagerOptions, "locks" | "foreignWriters">,
+): CredentialStore {
+  // The other program takes these two, in this order, around each of its commits.
+  const theirs = ["auth.lock", "auth.json.lock"].map((name) => join(home, name));
+  const lockPaths = foreignWriters === true ? theirs : undefined;
+  return createSingleFileStore({ path: join(home, "auth.json"), lockPaths, locks });
 }
 
 /** Does it, and says what a failure of the store means for the account. */

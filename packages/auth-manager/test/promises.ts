@@ -48,6 +48,81 @@ export const promises = {
     promise: "The browser callback answers only for the literal loopback host it listens on.",
     room,
   },
+  "auth-manager/refresh-form": {
+    promise: "A refresh goes out in the account's own form, with its reason, under the process's name.",
+    room,
+  },
+  "auth-manager/issuer-pinned": {
+    promise: "A refresh token is never shown to another issuer than the one that gave it.",
+    room,
+  },
+  "auth-manager/device-rhythm": {
+    promise: "A device login asks no more often than the server wants, and never more than once a second.",
+    room,
+  },
+  "auth-manager/one-login": {
+    promise: "One login waits for a person at a time; starting another ends it.",
+    room,
+  },
+  "auth-manager/cancelled-login": {
+    promise: "What a cancelled login brings is given back, never installed.",
+    room,
+  },
+  "auth-manager/one-refresh": {
+    promise:
+      "One refresh is sent for a rejected token, however many requests and processes were rejected with it.",
+    room,
+  },
+  "auth-manager/late-401": {
+    promise: "A 401 for a token already replaced is answered with the replacement; nothing is refreshed.",
+    room,
+  },
+  "auth-manager/background": {
+    promise: "Inside its window a token that is still good is used at once, and refreshed in the background.",
+    room,
+  },
+  "auth-manager/refused-once": {
+    promise:
+      "A refused refresh is sent once, across callers, polls and processes; the method stays, the token is null.",
+    room,
+  },
+  "auth-manager/transient": {
+    promise: "A refresh that fails for now leaves the old token in use and the login untouched.",
+    room,
+  },
+  "auth-manager/status-is-quiet": {
+    promise: "A status waits for no lock and sends nothing unless a refresh is asked for.",
+    room,
+  },
+  "auth-manager/browser-login": {
+    promise: "A browser login ends with a stored login; no token ever stands in an address.",
+    room,
+  },
+  "auth-manager/mix-up": {
+    promise: "A callback that names another authorization server ends the login; its code is not exchanged.",
+    room,
+  },
+  "auth-manager/device-login": {
+    promise: "A device login ends with a stored login once the code is typed.",
+    room,
+  },
+  "auth-manager/logout": {
+    promise:
+      "A logout removes the login from the store and has it revoked, and holds when the server cannot be told.",
+    room,
+  },
+  "auth-manager/logout-wins": {
+    promise: "A refresh under way does not bring a login back that was logged out.",
+    room,
+  },
+  "auth-manager/external-in-memory": {
+    promise: "Credentials that somebody else keeps fresh come first and never reach the disk.",
+    room,
+  },
+  "auth-manager/storm": {
+    promise: "50 requests rejected together are answered with one refresh and at most one more send each.",
+    room,
+  },
   "auth-manager/no-secret": {
     promise: "No error, event, status, handle or inspected object shows a token, a code or an API key.",
     room,
