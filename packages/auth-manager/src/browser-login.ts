@@ -64,11 +64,17 @@ export async function runBrowserLogin(
       redirectUri: server.redirectUri,
       verifier,
     });
-    return AccountCredential.fromLogin(tokens, {
+    const credential = AccountCredential.fromLogin(tokens, {
       provenance: { issuer: endpoints.issuer, clientId },
       ownerId: randomBytes(32).toString("base64url"),
       receivedAtMs: context.now(),
     });
+    const { allowedWorkspaceIds = [] } = options;
+    if (allowedWorkspaceIds.length > 0 && !allowedWorkspaceIds.includes(credential.accountId ?? "")) {
+      await context.discard(credential);
+      throw denied("The login belongs to a workspace that is not allowed here.");
+    }
+    return credential;
   });
   return authorizeUrl({
     authorizeUrl: endpoints.authorizeUrl,

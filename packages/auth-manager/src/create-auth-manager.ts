@@ -57,11 +57,14 @@ class Account implements AuthManager {
     const provenance = { issuer, clientId };
     const revoke = (credential: AccountCredential) =>
       revokeCredential(credential, { transport, revokeUrl, clientId, identity });
+    // Nobody waits for this, and a revocation that fails leaves tokens that were never stored.
+    const discard = (credential: AccountCredential) => revoke(credential).catch(() => undefined);
     this.#callbackPorts = callbackPorts;
     this.#login = {
       transport,
       endpoints,
       clientId,
+      discard,
       now,
       sleep: (ms, signal) => wait(ms, undefined, { signal }),
     };
@@ -83,8 +86,7 @@ class Account implements AuthManager {
     });
     this.#desk = new LoginDesk({
       install: (credential) => ours(async () => void (await this.#session.login(credential))),
-      // Nobody waits for this, and a revocation that fails leaves tokens that were never stored.
-      discard: (credential) => revoke(credential).catch(() => undefined),
+      discard,
       onEnd: (loginId, outcome) => {
         const how = outcome.success ? { ...outcome, method: "chatgpt" as const } : outcome;
         this.#events.emit({ type: "loginCompleted", loginId, ...how });

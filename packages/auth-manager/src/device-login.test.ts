@@ -30,12 +30,13 @@ function run(script: ScriptedStep[], nowMs = 0): Run {
   const attempt = new LoginAttempt({
     timeoutMs: 900_000,
     save: async (credential) => void saved.push(credential),
-    discard: async () => undefined,
+    abandon: (working) => void working.catch(() => undefined),
   });
   const context = {
     transport,
     endpoints: accountEndpoints({ issuer: "https://auth.example.com" }),
     clientId: "app",
+    discard: async () => undefined,
     now: () => nowMs,
     sleep: async (ms: number, signal: AbortSignal) => {
       waitsMs.push(ms);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AccountCredential } from "./account-credential.ts";
 import { AuthManagerError, type AuthManagerErrorCode } from "./errors.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** How a login ended. */
 export type LoginOutcome =
@@ -25,8 +26,8 @@ export interface LoginAttemptOptions {
   readonly timeoutMs: number;
   /** Installs what the login brought. Past this point the login is no longer cancelled. */
   readonly save: (credential: AccountCredential) => Promise<void>;
-  /** Gives back what a login brought after it was cancelled. Never throws. */
-  readonly discard: (credential: AccountCredential) => Promise<void>;
+  /** Takes the work of a cancelled login, to give back what it still brings. */
+  readonly abandon: (working: Promise<AccountCredential>) => void;
 }
 
 /**
@@ -62,7 +63,7 @@ export class LoginAttempt {
     return true;
   }
 
-  /** Does the work of the login. Call once; `work` must end soon after its signal aborts. */
+  /** Does the work of the login. Call once. `work` ends by itself; its signal tells it to end sooner. */
   run(work: (signal: AbortSignal) => Promise<AccountCredential>): void {
     const timer = setTimeout(() => this.cancel("ERR_AUTH_MANAGER_LOGIN_TIMEOUT"), this.#options.timeoutMs);
     this.#finish(work)
@@ -76,15 +77,16 @@ export class LoginAttempt {
   }
 
   async #finish(work: (signal: AbortSignal) => Promise<AccountCredential>): Promise<LoginOutcome> {
+    const working = work(this.signal);
     let credential: AccountCredential;
     try {
-      credential = await work(this.signal);
+      credential = await waitFor(working, this.signal);
+      // Checked here and not later: from here on the login is being installed.
+      this.signal.throwIfAborted();
     } catch (error) {
-      return failure(this.signal.aborted ? this.signal.reason : error);
-    }
-    // Checked here and not later: from the next line on the login is being installed.
-    if (this.signal.aborted) {
-      await this.#options.discard(credential);
+      if (!this.signal.aborted) return failure(error);
+      // A code that was sent is exchanged in the end: nobody wants what it brings any more.
+      this.#options.abandon(working);
       return failure(this.signal.reason);
     }
     this.#saving = true;

@@ -17,6 +17,8 @@ export class LoginDesk {
   #attempt: LoginAttempt | undefined;
   /** Ends when every login that was being installed is. Never rejects. */
   #installing: Promise<unknown> = Promise.resolve();
+  /** Ends when what cancelled logins still brought is given back. Never rejects. */
+  #abandoned: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: LoginDeskOptions) {
@@ -40,7 +42,7 @@ export class LoginDesk {
     const attempt = new LoginAttempt({
       timeoutMs,
       save: (credential) => this.#install(credential),
-      discard: this.#options.discard,
+      abandon: (working) => this.#abandon(working),
     });
     // In place before anything is awaited: of two that start together, the later one stays.
     this.#attempt = attempt;
@@ -79,14 +81,14 @@ export class LoginDesk {
   }
 
   async settle(): Promise<void> {
-    await this.#installing;
+    await Promise.all([this.#installing, this.#abandoned]);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#attempt?.cancel("ERR_AUTH_MANAGER_CLOSED");
     await this.#attempt?.released;
-    await this.#installing;
+    await this.settle();
   }
 
   assertOpen(): void {
@@ -98,6 +100,15 @@ export class LoginDesk {
     const installed = this.#options.install(credential);
     this.#installing = Promise.allSettled([this.#installing, installed]);
     return installed;
+  }
+
+  #abandon(working: Promise<AccountCredential>): void {
+    // A login that brought nothing leaves nothing to give back.
+    const given = working.then(
+      (credential) => this.#options.discard(credential),
+      () => undefined,
+    );
+    this.#abandoned = Promise.all([this.#abandoned, given]);
   }
 
   #forget(attempt: LoginAttempt): void {

@@ -138,6 +138,16 @@ describe("a login in a browser", () => {
     },
   );
 
+  it("gives back a login to a workspace that is not allowed", async () => {
+    await using account = await openAccount(upstream);
+    const login = await account.manager.startBrowserLogin({ allowedWorkspaceIds: ["ws_other"] });
+    expect(new URL(login.authUrl).searchParams.get("allowed_workspace_id")).toBe("ws_other");
+    await upstream.account.approve(login.authUrl);
+    expect(await login.completed).toMatchObject({ success: false, code: "ERR_AUTH_MANAGER_LOGIN_DENIED" });
+    expect((await account.manager.status()).method).toBeNull();
+    expect(upstream.seen.at(-1)?.path).toBe("/oauth/revoke");
+  });
+
   it("gives its fixed port to the login that takes its place", async () => {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
