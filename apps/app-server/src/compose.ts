@@ -21,6 +21,7 @@ import {
   createDispatcher,
   createUndiciTransport,
   type HttpTransport,
+  type TransportWrapper,
   withRedirects,
 } from "@hawser/transport";
 import { accountEndpoints, callbackPorts } from "./account/account-settings.ts";
@@ -88,21 +89,21 @@ export function compose(options: ComposeOptions): Composition {
     identity: () => identityHeaders(scope.process),
   });
 
+  const asAccount: TransportWrapper = config.provider.requiresAccount
+    ? withBearerRecovery(account)
+    : (next) => next;
+  const policy = { maxRetries: config.provider.maxRetries };
   // biome-ignore format: the nesting is the order, outermost first
   const model =
-    withBearer()(                                       // a 401 is answered once
-      withRetry({ maxRetries: config.provider.maxRetries })( // each attempt below is a whole request
-        sameOrigin(                                     // each hop below is a whole request
-          withAffinityCookies(jar)(                     // so every hop carries its own host's affinity
-            withIdentityHeaders(scope)(                 // and says who is asking
+    asAccount(                        // a 401 is answered once
+      withRetry(policy)(              // each attempt below is a whole request; the budget travels in the operation
+        sameOrigin(                   // each hop below is a whole request
+          withAffinityCookies(jar)(   // so every hop carries its own host's affinity
+            withIdentityHeaders(scope)(
               wire))))); // undici: proxy, CA, pool, limits, timeouts
 
-  function withBearer(): (next: HttpTransport) => HttpTransport {
-    return config.provider.requiresAccount ? withBearerRecovery(account) : (next) => next;
-  }
-
   // biome-ignore format: as above
-  const localMcp =                                      // no retry: a tool call is sent once
+  const localMcp =                    // no retry: a tool call is sent once
     sameOrigin(
       withAffinityCookies(jar)(
         withIdentityHeaders(scope)(

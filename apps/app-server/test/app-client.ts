@@ -51,13 +51,9 @@ export class AppClient implements AsyncDisposable {
     socket.on("error", () => {});
   }
 
-  static async connect(
-    url: string,
-    options: { bearer?: string; socketPath?: string } = {},
-  ): Promise<AppClient> {
+  static async connect(url: string, options: { bearer?: string } = {}): Promise<AppClient> {
     const headers = options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer}` };
-    const { socketPath } = options;
-    const socket = new WebSocket(url, { headers, ...(socketPath === undefined ? {} : { socketPath }) });
+    const socket = new WebSocket(url, { headers });
     const client = new AppClient(socket);
     await once(socket, "open");
     return client;

@@ -105,7 +105,7 @@ describe("a unix socket", () => {
     await using server = await startAppServer({ listen: ["--listen", `unix://${socketPath}`] });
     expect((await stat(socketPath)).mode & 0o777).toBe(0o600);
 
-    await using client = await AppClient.connect("ws://localhost/", { socketPath });
+    await using client = await AppClient.connect(`ws+unix:${socketPath}:/`);
     expect(await client.initialize("a")).toMatchObject({ platformFamily: "unix" });
 
     server.child.kill("SIGTERM");

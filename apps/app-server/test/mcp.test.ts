@@ -24,7 +24,7 @@ async function startExecServer(upstream: LocalUpstream) {
     ],
     {
       env: { PATH: process.env["PATH"], SSL_CERT_FILE: upstream.ca.file },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "ignore"],
     },
   );
   const [line] = await once(child.stdout.setEncoding("utf8"), "data");

@@ -95,7 +95,12 @@ async function* readEvents(
   const stream = sseStream(response.body, { idleTimeoutMs, signal, release });
   let completed = false;
   try {
-    for (let next = await stream.next(); !next.done; next = await stream.next()) {
+    const read = (): ReturnType<SseStream["next"]> =>
+      stream.next().catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw disconnected(response, error);
+      });
+    for (let next = await read(); !next.done; next = await read()) {
       const event = readModelEvent(next.value.data);
       if (event === undefined) continue;
       completed = event.type === "completed";
@@ -106,10 +111,16 @@ async function* readEvents(
     if (completed) void readToEnd(stream);
     else await stream.return();
   }
-  throw new ModelError({
+  throw disconnected(response, undefined);
+}
+
+/** The answer began and did not end: nothing of it is asked for again, because the client has seen its beginning. */
+function disconnected(response: HttpResponse, error: unknown): ModelError {
+  const details = error instanceof Error && "code" in error ? String(error.code) : null;
+  return new ModelError({
     message: "stream closed before response.completed",
     codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: response.status } },
-    additionalDetails: null,
+    additionalDetails: details,
   });
 }
 
