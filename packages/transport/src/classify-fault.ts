@@ -8,21 +8,23 @@ export interface ClassifiedFault {
 }
 
 /**
- * Names the fault that undici, Node's sockets or OpenSSL reported. Before the request was begun (`sent` is "no") a
- * timeout is one of connecting, whatever waited: a proxy's answer to CONNECT is awaited like a response head.
+ * Names the fault that undici, Node's sockets or OpenSSL reported. Where it is known whether the request was begun,
+ * that decides between two readings of the same fault: before, a wait for a head is a proxy's answer to CONNECT;
+ * after, a failure to connect is a broken connection.
  */
-export function classifyFault(fault: unknown, sent: RequestSent): ClassifiedFault {
+export function classifyFault(fault: unknown, sent?: RequestSent): ClassifiedFault {
   const chain = faultChain(fault);
   for (const link of chain) {
     const named = byProxy(link) ?? byCode(link);
-    const found = named?.code === "ERR_TRANSPORT_HEADERS_TIMEOUT" && sent === "no" ? CONNECT_TIMEOUT : named;
-    if (found !== undefined) return { ...found, cause: safeCause(link) };
+    if (named !== undefined) return { ...inPhase(named, sent), cause: safeCause(link) };
   }
-  return {
-    code: "ERR_TRANSPORT_RESET",
-    message: "the connection broke",
-    cause: chain[0] && safeCause(chain[0]),
-  };
+  return { ...RESET, cause: chain[0] && safeCause(chain[0]) };
+}
+
+function inPhase(named: Named, sent: RequestSent | undefined): Named {
+  if (sent === "no") return named.code === "ERR_TRANSPORT_HEADERS_TIMEOUT" ? CONNECT_TIMEOUT : named;
+  if (sent === undefined) return named;
+  return named === CONNECT || named === CONNECT_TIMEOUT ? RESET : named;
 }
 
 interface Named {

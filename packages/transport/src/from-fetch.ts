@@ -116,7 +116,7 @@ class Guard {
     const inner = fault instanceof Error ? fault.cause : undefined;
     if (isTransportError(inner)) return inner;
     if (!(fault instanceof TypeError)) return fault;
-    const { code, message, cause }: ClassifiedFault = classifyFault(fault.cause ?? fault, this.sent);
+    const { code, message, cause }: ClassifiedFault = classifyFault(fault.cause ?? fault);
     const { url, operation } = this.#request;
     const sent = this.sent === "unknown" && NEVER_SENT.has(code) ? "no" : this.sent;
     return new TransportError(code, labelled(operation, message), { url, sent, cause });

@@ -20,7 +20,8 @@ export type HttpBody =
  */
 export interface HttpLimits {
   /**
-   * Name lookup, TCP, proxy and TLS. A request that shares a bounded pool also waits for its turn within it.
+   * Name lookup, TCP, proxy and TLS. A request that shares a bounded pool also waits for its turn within it. A
+   * dispatcher has its own bound, which a request can shorten and not lengthen.
    *
    * @defaultValue the dispatcher's, 10_000
    */
