@@ -62,7 +62,9 @@ class LazyResponse {
   }
 
   async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+    this.#used = true;
+    // The transport's error about a bad body quotes nothing of it; the engine's own does.
+    return this.#body === undefined ? this.#response.json() : new Response(this.#body).json();
   }
 
   async bytes(): Promise<Uint8Array> {

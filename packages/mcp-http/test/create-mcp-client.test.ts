@@ -1,4 +1,4 @@
-import { proves } from "@hawser/test-kit";
+import { expectNoSecret, proves } from "@hawser/test-kit";
 import { createUndiciTransport } from "@hawser/transport";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMcpClient, isMcpHttpError, type McpClientOptions } from "../src/index.ts";
@@ -552,6 +552,47 @@ describe(createMcpClient, () => {
       await client.close();
       expect(isMcpHttpError(await call, "ERR_MCP_HTTP_CLOSED")).toBe(true);
     });
+  });
+});
+
+describe("secrets", () => {
+  const secrets = ["planted-bearer-A", "planted-bearer-B"];
+
+  it("are in no error, whatever the server says of them", proves("mcp-http/no-secret"), async () => {
+    const server = await startTinyMcpServer();
+    const wire = createUndiciTransport();
+    const session = fakeSession(secrets);
+    const client = createMcpClient({
+      serverName: "tiny",
+      url: server.url,
+      transport: wire,
+      session,
+      clientInfo,
+    });
+    cleanups.push(
+      () => server[Symbol.asyncDispose](),
+      () => wire[Symbol.asyncDispose](),
+      () => client.close(),
+    );
+    await client.connect();
+    const errors: Error[] = [];
+    const answers = [
+      { status: 500, body: "you sent planted-bearer-A" },
+      { status: 403, body: "you sent planted-bearer-A" },
+      { status: 404 },
+      { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } },
+      { headers: { "content-type": "text/plain" }, body: "you sent planted-bearer-A" },
+      { status: 401 },
+    ];
+    for (const answer of answers) {
+      server.before = ({ what }) => (what === "POST tools/call" ? answer : undefined);
+      errors.push(await failure(client.callTool({ name: "echo" })));
+    }
+    expectNoSecret(errors, secrets);
+    expectNoSecret(client, secrets);
+    expect(errors.map((error) => (error as { code?: string }).code)).toContain(
+      "ERR_MCP_HTTP_AUTHORIZATION_REQUIRED",
+    );
   });
 });
 

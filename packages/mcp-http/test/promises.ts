@@ -69,6 +69,41 @@ export const promises = {
     promise: "An answer larger than the limit is an error; one of exactly the limit is accepted.",
     room: "mcp-http",
   },
+  "mcp-http/login": {
+    promise:
+      "A login finds the authorization server, registers a client, asks with PKCE, state and resource, and saves the tokens with what they are bound to.",
+    room: "mcp-http",
+  },
+  "mcp-http/login-refuses-contradiction": {
+    promise:
+      "A login is refused when the metadata is for another resource, names another issuer, lacks S256, or points where a browser or a token must not go.",
+    room: "mcp-http",
+  },
+  "mcp-http/login-callback": {
+    promise:
+      "Only the answer with the login's path, host, state and issuer ends it, once; everything else gets 400 and changes nothing.",
+    room: "mcp-http",
+  },
+  "mcp-http/login-ends": {
+    promise:
+      "A login that is cancelled, not finished in time, or refused ends with a typed error and lets go of its port.",
+    room: "mcp-http",
+  },
+  "mcp-http/refresh-pinned": {
+    promise:
+      "A refresh token is sent once, to the token endpoint pinned at login, with the resource and without a scope, whatever metadata says later.",
+    room: "mcp-http",
+  },
+  "mcp-http/refresh-not-sent": {
+    promise:
+      "A refresh that cannot be sent, because metadata is missing, contradicts the login, or no connection opens, is reported as not sent.",
+    room: "mcp-http",
+  },
+  "mcp-http/auth-status": {
+    promise:
+      "The status of a login is told from what is configured, then from what is stored, then from what the server offers, and is unknown where that fails.",
+    room: "mcp-http",
+  },
   "mcp-http/no-secret": {
     promise: "No token can be read in this package's errors, objects or causes.",
     room: "mcp-http",
