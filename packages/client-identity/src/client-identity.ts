@@ -34,7 +34,7 @@ export const identityKey: OperationKey<ClientIdentity> = {
   id: Symbol.for("@hawser/client-identity/identity"),
 };
 
-export interface IdentityParts {
+interface IdentityParts {
   readonly name: string;
   readonly title?: string | undefined;
   readonly version: string;
@@ -44,7 +44,7 @@ export interface IdentityParts {
   readonly announceClient: boolean;
 }
 
-export const MAX_NAME_LENGTH = 128;
+const MAX_NAME_LENGTH = 128;
 
 /** A legal, visible header value that arrives as it was sent: receivers strip blanks at the ends. */
 export function isLegalName(name: string): boolean {

@@ -1,19 +1,17 @@
 import { proves, type ScriptedServer, startScriptedServer } from "@hawser/test-kit";
 import { createUndiciTransport } from "@hawser/transport";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createIdentityScope, withIdentityHeaders } from "../src/index.ts";
 import { client, hawser } from "./identities.ts";
 
 let server: ScriptedServer;
 const wire = createUndiciTransport();
 
-beforeAll(async () => {
+beforeEach(async () => {
   server = await startScriptedServer({ handler: () => ({ body: "piece" }) });
 });
-afterAll(async () => {
-  await wire[Symbol.asyncDispose]();
-  await server.close();
-});
+afterEach(() => server.close());
+afterAll(() => wire[Symbol.asyncDispose]());
 
 function sentBy(path: string): (string | undefined)[][] {
   return server.seen

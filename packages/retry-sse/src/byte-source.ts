@@ -1,9 +1,14 @@
 import { giveUp } from "./give-up.ts";
 
+/** What an iterator and a reader both answer; `value` is undefined at the end. */
+export interface ReadStep {
+  readonly done?: boolean | undefined;
+  readonly value?: Uint8Array | undefined;
+}
+
 /** One way to read and to give up whatever bytes come in. */
 export interface ByteSource {
-  /** Undefined at the end. */
-  read(): Promise<Uint8Array | undefined>;
+  read(): Promise<ReadStep>;
   /** Frees what is behind the bytes, also while a read is waiting. Never throws; later reads may never settle. */
   release(): void;
 }
@@ -16,10 +21,7 @@ export function openByteSource(bytes: AsyncIterable<Uint8Array>): ByteSource {
   if (isWebStream(bytes)) return webSource(bytes);
   const iterator = bytes[Symbol.asyncIterator]();
   return {
-    async read() {
-      const { done, value } = await iterator.next();
-      return done ? undefined : value;
-    },
+    read: () => iterator.next(),
     release() {
       if (isDestroyable(bytes)) bytes.destroy();
       giveUp(() => iterator.return?.());
@@ -30,10 +32,7 @@ export function openByteSource(bytes: AsyncIterable<Uint8Array>): ByteSource {
 function webSource(stream: ReadableStream<Uint8Array>): ByteSource {
   const reader = stream.getReader();
   return {
-    async read() {
-      const { done, value } = await reader.read();
-      return done ? undefined : value;
-    },
+    read: () => reader.read(),
     release() {
       giveUp(() => reader.cancel());
     },

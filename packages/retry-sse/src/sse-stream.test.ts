@@ -276,6 +276,14 @@ describe(sseStream, () => {
       await settled();
     });
 
+    it("is over once it was left, also when it had failed meanwhile", async () => {
+      const abort = new AbortController();
+      const stream = sseStream(new HandFedSource(), { signal: abort.signal });
+      abort.abort();
+      await stream.return();
+      expect(await stream.next()).toEqual({ done: true, value: undefined });
+    });
+
     it("counts only delivered events in the last event id", async () => {
       const stream = sseStream(pieces("id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\n\n"));
       await stream.next();

@@ -1,7 +1,8 @@
-import { openByteSource } from "./byte-source.ts";
+import { openByteSource, type ReadStep } from "./byte-source.ts";
 import { abortedError, RetrySseError } from "./errors.ts";
 import { EventDecoder, type SseEvent } from "./event-decoder.ts";
 import { giveUp } from "./give-up.ts";
+import { SilenceWatch } from "./silence-watch.ts";
 
 export interface SseStreamOptions {
   /** Longest silence while the caller waits; comments and pieces of events count as sound. 0: none. @defaultValue 300_000 */
@@ -61,8 +62,7 @@ class EventReader implements SseStream {
   readonly #source: ReturnType<typeof openByteSource>;
   readonly #decoder: EventDecoder;
   readonly #options: SseStreamOptions;
-  readonly #idleTimeoutMs: number;
-  readonly #progressTimeoutMs: number;
+  readonly #watch: SilenceWatch;
   /** Events that are parsed and not yet asked for. */
   #events: SseEvent[] = [];
   #nextEvent = 0;
@@ -75,9 +75,6 @@ class EventReader implements SseStream {
   /** Last id that was parsed, and last id that was delivered. */
   #parsedId = "";
   #deliveredId = "";
-  #timer: NodeJS.Timeout | undefined;
-  #waitingSinceMs = 0;
-  #heardAtMs = 0;
 
   constructor(bytes: AsyncIterable<Uint8Array>, options: SseStreamOptions) {
     const {
@@ -87,8 +84,14 @@ class EventReader implements SseStream {
       signal,
     } = options;
     this.#options = options;
-    this.#idleTimeoutMs = idleTimeoutMs;
-    this.#progressTimeoutMs = progressTimeoutMs;
+    this.#watch = new SilenceWatch({
+      idleTimeoutMs,
+      progressTimeoutMs,
+      onSilence: (error) => {
+        this.#finish({ error }, "release");
+        this.#settleWaiters();
+      },
+    });
     this.#source = openByteSource(bytes);
     this.#decoder = new EventDecoder({
       maxEventBytes,
@@ -116,7 +119,7 @@ class EventReader implements SseStream {
     if (event !== undefined) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      if (this.#waiters.length === 1) this.#startWaiting();
+      if (this.#waiters.length === 1) this.#watch.start();
       this.#advance();
     });
   }
@@ -124,6 +127,8 @@ class EventReader implements SseStream {
   return(): Promise<IteratorResult<SseEvent, undefined>> {
     this.#dropEvents();
     this.#finish({}, "release");
+    // Who left does not hear of a failure that nobody had asked for yet.
+    this.#end = {};
     this.#settleWaiters();
     return Promise.resolve(FINISHED);
   }
@@ -141,15 +146,20 @@ class EventReader implements SseStream {
     }
     if (this.#waiters.length === 0 || this.#end !== undefined || this.#reading) return;
     this.#reading = true;
-    this.#source.read().then(this.#onChunk, this.#onSourceError);
+    try {
+      this.#source.read().then(this.#onChunk, this.#onSourceError);
+    } catch (error) {
+      // A hand-written iterator may throw instead of rejecting.
+      this.#onSourceError(error);
+    }
   }
 
-  readonly #onChunk = (chunk: Uint8Array | undefined): void => {
+  readonly #onChunk = ({ done, value: chunk }: ReadStep): void => {
     this.#reading = false;
     if (this.#end !== undefined) return;
-    if (chunk === undefined) this.#finish(this.#endOfBytes(), "ended");
+    if (done || chunk === undefined) this.#finish(this.#endOfBytes(), "ended");
     else {
-      this.#heardAtMs = performance.now();
+      this.#watch.heard();
       this.#parse(chunk);
     }
     this.#advance();
@@ -197,7 +207,7 @@ class EventReader implements SseStream {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#rest = undefined;
-    clearTimeout(this.#timer);
+    this.#watch.stop();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     if (source === "release") this.#release();
   }
@@ -216,8 +226,8 @@ class EventReader implements SseStream {
       if (event !== undefined) {
         waiter?.resolve({ done: false, value: event });
         // Progress was made: the next waiter's clock starts now.
-        if (this.#waiters.length > 0) this.#startWaiting();
-        else this.#timer?.unref();
+        if (this.#waiters.length > 0) this.#watch.start();
+        else this.#watch.pause();
       } else if (this.#end !== undefined && "error" in this.#end) {
         const { error } = this.#end;
         // An error is told once; after it the stream is simply over.
@@ -246,56 +256,4 @@ class EventReader implements SseStream {
     this.#events = [];
     this.#nextEvent = 0;
   }
-
-  #startWaiting(): void {
-    this.#waitingSinceMs = this.#heardAtMs = performance.now();
-    if (this.#timer !== undefined) this.#timer.ref();
-    else if (this.#end === undefined) this.#armTimer();
-  }
-
-  /** One timer for both clocks, re-armed only when it fires: a busy stream keeps the one it has. */
-  #armTimer(): void {
-    const delayMs = this.#nextDeadlineMs() - performance.now();
-    this.#timer =
-      delayMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(this.#onTimer, Math.max(1, delayMs));
-  }
-
-  #nextDeadlineMs(): number {
-    return Math.min(
-      deadlineMs(this.#heardAtMs, this.#idleTimeoutMs),
-      deadlineMs(this.#waitingSinceMs, this.#progressTimeoutMs),
-    );
-  }
-
-  readonly #onTimer = (): void => {
-    this.#timer = undefined;
-    // Timers run before sockets are read: after a stall of our own, look first at what has arrived meanwhile.
-    setImmediate(this.#judgeSilence);
-  };
-
-  readonly #judgeSilence = (): void => {
-    if (this.#end !== undefined || this.#waiters.length === 0 || this.#timer !== undefined) return;
-    if (performance.now() < this.#nextDeadlineMs()) {
-      this.#armTimer();
-      return;
-    }
-    const idle = performance.now() >= deadlineMs(this.#heardAtMs, this.#idleTimeoutMs);
-    this.#finish({ error: idle ? this.#idleError() : this.#progressError() }, "release");
-    this.#settleWaiters();
-  };
-
-  #idleError(): RetrySseError {
-    const message = `No byte arrived for ${this.#idleTimeoutMs} ms.`;
-    return new RetrySseError("ERR_RETRY_SSE_IDLE_TIMEOUT", message);
-  }
-
-  #progressError(): RetrySseError {
-    const message = `No event arrived for ${this.#progressTimeoutMs} ms.`;
-    return new RetrySseError("ERR_RETRY_SSE_PROGRESS_TIMEOUT", message);
-  }
-}
-
-/** Never, when there is no timeout. */
-function deadlineMs(fromMs: number, timeoutMs: number): number {
-  return timeoutMs === 0 ? Number.POSITIVE_INFINITY : fromMs + timeoutMs;
 }
