@@ -86,7 +86,7 @@ class BoundedJar implements AffinityJar {
 
   cookieHeader(url: URL): string | undefined {
     if (this.#ledger.size === 0 || !this.#allowsUrl(url)) return undefined;
-    const cookies = this.#jar.getCookiesSync(url.href).filter(({ key }) => this.#allowsName(key));
+    const cookies = this.#jar.getCookiesSync(url).filter(({ key }) => this.#allowsName(key));
     return cookies.length === 0 ? undefined : cookies.map((cookie) => cookie.cookieString()).join("; ");
   }
 
@@ -96,7 +96,7 @@ class BoundedJar implements AffinityJar {
       const cookie = this.#parse(line);
       if (cookie === undefined) continue;
       // Undefined when the cookie names a domain that is foreign or public.
-      const stored = this.#jar.setCookieSync(cookie, url.href, { ignoreError: true });
+      const stored = this.#jar.setCookieSync(cookie, url, { ignoreError: true });
       if (stored !== undefined) this.#enter(stored);
     }
     this.#enforceCaps();
