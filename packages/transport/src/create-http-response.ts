@@ -85,7 +85,7 @@ class SourcedResponse implements HttpResponse {
   }
 
   async text(): Promise<string> {
-    return new TextDecoder().decode(joined(await this.#collect()));
+    return utf8.decode(joined(await this.#collect()));
   }
 
   async json(): Promise<unknown> {
@@ -169,6 +169,9 @@ class SourcedResponse implements HttpResponse {
     }
   }
 }
+
+/** Takes a byte order mark off and replaces what is not UTF-8, as fetch does. */
+const utf8 = new TextDecoder();
 
 const emptySource: BodySource = {
   next: async () => ({ done: true, value: undefined }),

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { proves, startScriptedServer } from "@hawser/test-kit";
 import { Agent, type Dispatcher } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -272,4 +272,50 @@ describe("a caller who gives up", () => {
 
     expect(await response.text()).toBe("12345678");
   });
+
+  it(
+    "leaves nothing behind in a storm of them",
+    proves("transport/abort", "transport/body-released"),
+    async () => {
+      await using stormy = await startScriptedServer({
+        handler: async (_seen, exchange) => {
+          exchange.response.write("begun");
+          await new Promise((resolve) => setImmediate(resolve));
+          exchange.response.end("x".repeat(200_000));
+        },
+      });
+      await using hurried = createUndiciTransport();
+      const shared = new AbortController();
+      const outcomes = new Map<string, number>();
+
+      const round = async (index: number) => {
+        const leaving = new AbortController();
+        const signal = index % 4 === 0 ? shared.signal : leaving.signal;
+        const operation = Operation.start({
+          label: "storm",
+          timeoutMs: index % 3 === 0 ? index % 20 : 60_000,
+        });
+        setTimeout(() => leaving.abort(), index % 7);
+        const outcome = await hurried
+          .send({ method: "GET", url: stormy.url, headers: [], signal, operation })
+          .then(async (response) => {
+            if (index % 5 === 0) return response.cancel().then(() => "cancelled");
+            return response.bytes().then(({ byteLength }) => (byteLength === 200_005 ? "whole" : "torn"));
+          })
+          .catch((error: { code: string }) => error.code);
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      };
+      for (let wave = 0; wave < 10; wave += 1) {
+        await Promise.all(Array.from({ length: 40 }, (_, index) => round(index)));
+      }
+
+      expect([...outcomes.values()].reduce((sum, count) => sum + count, 0)).toBe(400);
+      expect(new Set(outcomes.keys())).toEqual(
+        new Set(["whole", "cancelled", "ERR_TRANSPORT_ABORTED", "ERR_TRANSPORT_TIMEOUT"]),
+      );
+      expect(getEventListeners(shared.signal, "abort").length).toBe(0);
+      await hurried[Symbol.asyncDispose]();
+      await expect.poll(() => stormy.openConnections).toBe(0);
+    },
+  );
 });
