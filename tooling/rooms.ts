@@ -32,7 +32,13 @@ export const rooms: readonly Room[] = [
     promise: "Sends one request once.",
     opens: [],
     neverSays: ["token", "cookie", "mcp", ...PRODUCTS],
-    wire: [],
+    wire: [
+      {
+        word: "cookie",
+        file: "sensitive-headers.ts",
+        why: "a redirect to another origin strips the header of that name",
+      },
+    ],
   },
   {
     folder: "packages/retry-sse",
