@@ -73,8 +73,9 @@ export class CallTransport implements Transport {
     this.#inner.onclose = () => this.onclose?.();
     this.#inner.onerror = (error) => this.onerror?.(error);
     this.#inner.onmessage = (message: JSONRPCMessage, extra?: MessageExtraInfo) => {
-      if ("id" in message && message.id !== undefined && !("method" in message))
-        this.#waiting.delete(message.id);
+      if ("id" in message && !("method" in message) && message.id !== undefined) {
+        this.#noLongerWaiting(message.id)?.requestReturned();
+      }
       this.onmessage?.(message, extra);
     };
     await this.#inner.start();
@@ -102,6 +103,9 @@ export class CallTransport implements Transport {
         onRequestStreamEnd: () => this.#streamEnded(facts),
       };
       await this.#inner.send(message, innerOptions as InnerSendOptions);
+    } catch (error) {
+      if (isRequest && facts.id !== undefined) this.#waiting.delete(facts.id);
+      throw error;
     } finally {
       this.#exchanges.delete(exchangeId);
     }
@@ -109,17 +113,21 @@ export class CallTransport implements Transport {
 
   /** A request that never left, or came back refused, is nothing the server could stop. */
   #isWorthCancelling({ id }: MessageFacts): boolean {
-    const call = id === undefined ? undefined : this.#waiting.get(id);
-    if (id !== undefined) this.#waiting.delete(id);
+    const call = id === undefined ? undefined : this.#noLongerWaiting(id);
     return call === undefined || call.isOnWire;
   }
 
   #streamEnded({ id }: MessageFacts): void {
-    const call = id === undefined ? undefined : this.#waiting.get(id);
-    if (id === undefined || call === undefined) return;
-    this.#waiting.delete(id);
+    const call = id === undefined ? undefined : this.#noLongerWaiting(id);
+    if (call === undefined) return;
     const text = `the stream of ${call.label} ended before its answer`;
     call.fail(new McpHttpError("ERR_MCP_HTTP_STREAM_ENDED", text));
+  }
+
+  #noLongerWaiting(id: string | number): McpCall | undefined {
+    const call = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return call;
   }
 
   readonly #fetch: FetchLike = async (url, init) => {

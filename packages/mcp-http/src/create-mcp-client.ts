@@ -83,6 +83,9 @@ export interface McpClient extends AsyncDisposable {
  * Makes a client of one MCP server over HTTP. It keeps one session and renews it when the server drops it, sends the
  * login's token and replaces it when the server rejects it: each at most once for a call, in either order, and nothing
  * after the call's deadline.
+ *
+ * Sessions and their event streams run in the async context in which the client was made: make it outside of any one
+ * caller's.
  */
 export function createMcpClient(options: McpClientOptions): McpClient {
   return new RenewingClient(options);

@@ -488,6 +488,23 @@ describe(createMcpClient, () => {
     },
   );
 
+  it("ends a call whose events outgrow the limit", proves("mcp-http/bounded-answer"), async () => {
+    const { server, client } = await connected({ maxResponseBytes: 1024 });
+    server.before = ({ what }) =>
+      what === "POST tools/call"
+        ? { headers: { "content-type": "text/event-stream" }, body: `data: ${"x".repeat(2_000)}` }
+        : undefined;
+    const error = await failure(client.callTool({ name: "echo" }));
+    expect(error).toMatchObject({ code: "ERR_MCP_HTTP_STREAM_ENDED" });
+  });
+
+  it("asks for the tools each time", async () => {
+    const { server, client } = await connected();
+    await client.listTools();
+    await client.listTools();
+    expect(lines(server, "POST tools/list")).toHaveLength(2);
+  });
+
   it("reads an answer that comes as events", async () => {
     const { server, client } = await connected();
     server.before = ({ what, message }) => {
