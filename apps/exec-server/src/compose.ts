@@ -40,7 +40,8 @@ export function composeExecServer(options: ComposeOptions): ExecServer {
 
   // No retry, no identity, no bearer: those belong to whoever asks, and arrive as headers.
   const single = withAffinityCookies(jar)(wire); //  each hop carries its own host's affinity
-  const following = withRedirects({ mode: "follow" })(single); // each hop above it is a whole request
+  const following = (sensitiveHeaders: readonly string[]) =>
+    withRedirects({ mode: "follow", sensitiveHeaders })(single); // each hop below is a whole request
 
   const sessions = new Sessions();
   const environment = environmentInfo({ env, cwd, version, platform });

@@ -39,8 +39,8 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
     const server = compose();
     const channel = jsonLinesChannel(process.stdin, process.stdout);
     // The end of stdin is the client leaving: what it asked is answered, then everything it started ends.
-    const served = server.serve(channel);
-    await Promise.race([served, stop.promise.then(() => channel.close())]);
+    void server.serve(channel);
+    await Promise.race([channel.closed, stop.promise.then(() => channel.close())]);
     await server.close();
     return;
   }

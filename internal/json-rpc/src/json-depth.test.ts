@@ -1,3 +1,4 @@
+import { proves } from "@hawser/test-kit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isDeeperThan } from "./json-depth.ts";
@@ -28,7 +29,7 @@ describe(isDeeperThan, () => {
     );
   });
 
-  it("refuses five million levels without parsing them", () => {
+  it("refuses five million levels without parsing them", proves("json-rpc/depth"), () => {
     expect(isDeeperThan("[".repeat(5_000_000), 256)).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { proves } from "@hawser/test-kit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -92,7 +93,7 @@ describe(createRpcPeer, () => {
     ['{"id":1,"method":"echo"}', 1, -32602],
     ['{"id":1,"method":"echo","params":["x"]}', 1, -32602],
     [`{"id":1,"method":"echo","params":${"[".repeat(300)}`, null, -32600],
-  ])("answers %s and keeps the connection", async (text, id, code) => {
+  ])("answers %s and keeps the connection", proves("json-rpc/any-text"), async (text, id, code) => {
     const { line } = start({ echo });
     line.say(text);
     line.say({ id: 99, method: "echo", params: { text: "still here" } });
@@ -220,27 +221,31 @@ describe(createRpcPeer, () => {
     ]);
   });
 
-  it("stops reading at its bounds and answers everything in the end", async () => {
-    const gate = Promise.withResolvers<void>();
-    let running = 0;
-    let most = 0;
-    const hold = rpcMethod({
-      params: z.object({}),
-      handle: async () => {
-        running += 1;
-        most = Math.max(most, running);
-        await gate.promise;
-        running -= 1;
-      },
-    });
-    const { line } = start({ hold }, { maxConcurrentRequests: 3, maxWaitingRequests: 2 });
-    for (let id = 0; id < 50; id++) line.say({ id, method: "hold", params: {} });
-    await new Promise(setImmediate);
-    gate.resolve();
-    const replies = await line.heard(50);
-    expect(replies).toHaveLength(50);
-    expect(most).toBe(3);
-  });
+  it(
+    "stops reading at its bounds and answers everything in the end",
+    proves("json-rpc/backpressure"),
+    async () => {
+      const gate = Promise.withResolvers<void>();
+      let running = 0;
+      let most = 0;
+      const hold = rpcMethod({
+        params: z.object({}),
+        handle: async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await gate.promise;
+          running -= 1;
+        },
+      });
+      const { line } = start({ hold }, { maxConcurrentRequests: 3, maxWaitingRequests: 2 });
+      for (let id = 0; id < 50; id++) line.say({ id, method: "hold", params: {} });
+      await new Promise(setImmediate);
+      gate.resolve();
+      const replies = await line.heard(50);
+      expect(replies).toHaveLength(50);
+      expect(most).toBe(3);
+    },
+  );
 
   it("refuses above its bounds when the dialect says so", async () => {
     const gate = Promise.withResolvers<void>();
@@ -258,43 +263,51 @@ describe(createRpcPeer, () => {
     await line.heard(3);
   });
 
-  it("keeps a request's place until a slow peer took its reply", async () => {
-    const gate = Promise.withResolvers<void>();
-    const { line } = start({ echo }, { maxConcurrentRequests: 2, maxWaitingRequests: 0 });
-    line.stall = gate.promise;
-    for (let id = 0; id < 10; id++) line.say({ id, method: "echo", params: { text: "" } });
-    await new Promise(setImmediate);
-    expect(line.told).toHaveLength(2);
-    line.stall = undefined;
-    gate.resolve();
-    await line.heard(10);
-  });
+  it(
+    "keeps a request's place until a slow peer took its reply",
+    proves("json-rpc/backpressure"),
+    async () => {
+      const gate = Promise.withResolvers<void>();
+      const { line } = start({ echo }, { maxConcurrentRequests: 2, maxWaitingRequests: 0 });
+      line.stall = gate.promise;
+      for (let id = 0; id < 10; id++) line.say({ id, method: "echo", params: { text: "" } });
+      await new Promise(setImmediate);
+      expect(line.told).toHaveLength(2);
+      line.stall = undefined;
+      gate.resolve();
+      await line.heard(10);
+    },
+  );
 
-  it("tells handlers that the connection went and drops what waited for its turn", async () => {
-    const seen: string[] = [];
-    const { line, peer } = start(
-      {
-        wait: rpcMethod({
-          params: z.object({ name: z.string() }),
-          handle: async ({ name }, { signal }) => {
-            seen.push(name);
-            await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-          },
-        }),
-      },
-      { maxConcurrentRequests: 1 },
-    );
-    line.say({ id: 1, method: "wait", params: { name: "first" } });
-    line.say({ id: 2, method: "wait", params: { name: "second" } });
-    await new Promise(setImmediate);
-    await line.close(1006);
-    await peer.closed;
-    expect(seen).toEqual(["first"]);
-    expect(line.told).toEqual([]);
-    expect(peer.signal.reason).toMatchObject({ code: "ERR_JSON_RPC_CLOSED", closeCode: 1006 });
-  });
+  it(
+    "tells handlers that the connection went and drops what waited for its turn",
+    proves("json-rpc/gone"),
+    async () => {
+      const seen: string[] = [];
+      const { line, peer } = start(
+        {
+          wait: rpcMethod({
+            params: z.object({ name: z.string() }),
+            handle: async ({ name }, { signal }) => {
+              seen.push(name);
+              await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+            },
+          }),
+        },
+        { maxConcurrentRequests: 1 },
+      );
+      line.say({ id: 1, method: "wait", params: { name: "first" } });
+      line.say({ id: 2, method: "wait", params: { name: "second" } });
+      await new Promise(setImmediate);
+      await line.close(1006);
+      await peer.closed;
+      expect(seen).toEqual(["first"]);
+      expect(line.told).toEqual([]);
+      expect(peer.signal.reason).toMatchObject({ code: "ERR_JSON_RPC_CLOSED", closeCode: 1006 });
+    },
+  );
 
-  it("answers what is pending when the peer says no more, then closes", async () => {
+  it("answers what is pending when the peer says no more, then closes", proves("json-rpc/gone"), async () => {
     const gate = Promise.withResolvers<void>();
     const { line, peer } = start({ hold: rpcMethod({ params: z.object({}), handle: () => gate.promise }) });
     line.say({ id: 1, method: "hold", params: {} });
@@ -348,7 +361,7 @@ describe(createRpcPeer, () => {
     expect(await line.closed).toMatchObject({ code: 1002 });
   });
 
-  it("survives 20,000 odd messages and answers the next request", async () => {
+  it("survives 20,000 odd messages and answers the next request", proves("json-rpc/any-text"), async () => {
     const member = fc.oneof(
       fc.jsonValue(),
       fc.constantFrom("echo", "__proto__", "constructor", 1, "1", null),

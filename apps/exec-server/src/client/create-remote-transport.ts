@@ -11,7 +11,7 @@ import {
 import { z } from "zod";
 import { ExecConnectionError } from "../errors.ts";
 import type { ExecServerConnection } from "./exec-server-connection.ts";
-import { bodyDelta, RemoteBody, remoteCode } from "./remote-body.ts";
+import { type BodyDelta, RemoteBody, remoteCode } from "./remote-body.ts";
 
 /** Room for a body that is not read yet, where the server can be told. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -19,6 +19,14 @@ const WINDOW_BYTES = 1024 * 1024;
 const UNCONTROLLED_BYTES = 16 * 1024 * 1024;
 const DEFAULT_SILENCE_MS = 300_000;
 
+const deltaShape: z.ZodType<BodyDelta> = z.object({
+  requestId: z.string(),
+  seq: z.number(),
+  deltaBase64: z.string(),
+  done: z.boolean(),
+  error: z.string().nullish(),
+  data: z.object({ code: z.string() }).nullish(),
+});
 const replyShape = z.object({
   status: z.number().int(),
   headers: z.array(z.object({ name: z.string(), value: z.string() })).default([]),
@@ -38,7 +46,7 @@ export function createRemoteTransport(connection: ExecServerConnection): HttpTra
   const prefix = randomUUID();
   let count = 0;
   connection.subscribe("http/request/bodyDelta", (params) => {
-    const delta = bodyDelta.safeParse(params);
+    const delta = deltaShape.safeParse(params);
     // A piece that makes no sense leaves a gap in its body's sequence, and the next one tells.
     if (delta.success) bodies.get(delta.data.requestId)?.push(delta.data);
   });
@@ -142,7 +150,7 @@ function requestParams(
     url: url.href,
     headers: headers.map(([name, value]) => ({ name, value })),
     bodyBase64: body === undefined ? undefined : Buffer.from(body as Uint8Array).toString("base64"),
-    timeoutMs: Number.isFinite(timeoutMs) ? Math.max(1, Math.round(timeoutMs)) : undefined,
+    timeoutMs: Number.isFinite(timeoutMs) ? Math.max(1, Math.floor(timeoutMs)) : undefined,
     redirectPolicy: "stop",
     streamResponse: true,
     responseWindowBytes: windowBytes,
@@ -197,5 +205,5 @@ function tell(connection: ExecServerConnection, method: string, params: object):
 }
 
 function timer(ms: number, task: () => void): NodeJS.Timeout | undefined {
-  return Number.isFinite(ms) ? setTimeout(task, Math.min(ms, 2 ** 31 - 1)) : undefined;
+  return Number.isFinite(ms) ? setTimeout(task, Math.min(Math.ceil(ms), 2 ** 31 - 1)) : undefined;
 }

@@ -1,15 +1,15 @@
 import { type BodySource, TransportError, type TransportErrorCode } from "@hawser/transport";
-import { z } from "zod";
 
 /** A piece of a streamed body as it comes. */
-export const bodyDelta = z.object({
-  requestId: z.string(),
-  seq: z.number(),
-  deltaBase64: z.string(),
-  done: z.boolean(),
-  error: z.string().nullish(),
-  data: z.object({ code: z.string() }).nullish(),
-});
+export interface BodyDelta {
+  readonly requestId: string;
+  /** 1 for the first piece, then without gaps. */
+  readonly seq: number;
+  readonly deltaBase64: string;
+  readonly done: boolean;
+  readonly error?: string | null | undefined;
+  readonly data?: { readonly code: string } | null | undefined;
+}
 
 export interface RemoteBodyOptions {
   readonly url: URL;
@@ -40,7 +40,7 @@ export class RemoteBody implements BodySource {
   }
 
   /** Takes a piece. What does not fit the protocol, or the bounds, fails the body. */
-  push(delta: z.output<typeof bodyDelta>): void {
+  push(delta: BodyDelta): void {
     if (this.#end !== undefined) return;
     const bytes = Buffer.from(delta.deltaBase64, "base64");
     this.#receivedBytes += bytes.byteLength;
@@ -104,7 +104,7 @@ export class RemoteBody implements BodySource {
     this.#wake = undefined;
   }
 
-  #remoteFault({ error, data }: z.output<typeof bodyDelta>): TransportError | undefined {
+  #remoteFault({ error, data }: BodyDelta): TransportError | undefined {
     if (error === undefined || error === null) return undefined;
     return this.#error(
       remoteCode(data?.code) ?? "ERR_TRANSPORT_RESET",

@@ -54,7 +54,7 @@ export async function serveConnection(options: ConnectionOptions): Promise<void>
   };
 
   const initialize = rpcMethod({
-    params: z.object({ clientName: z.string(), resumeSessionId: z.string().nullish() }),
+    params: z.object({ clientName: z.string(), resumeSessionId: z.string().max(1_024).nullish() }),
     serial: true,
     handle: ({ resumeSessionId }, { peer: client, afterReply }) => {
       if (session !== undefined)

@@ -4,7 +4,7 @@ import type { Emit } from "../process/managed-process.ts";
 import { ProcessTable } from "../process/process-table.ts";
 
 /** How long a session outlives its connection. */
-export const DETACHED_MS = 80_000;
+const DETACHED_MS = 80_000;
 
 /** Detached sessions kept; above it the one detached longest ends early. */
 const MAX_DETACHED = 1_024;

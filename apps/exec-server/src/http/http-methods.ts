@@ -2,14 +2,20 @@ import { type RpcContext, RpcError, type RpcMethod, type RpcPeer, rpcMethod } fr
 import type { HttpResponse, HttpTransport } from "@hawser/transport";
 import { z } from "zod";
 import { describeFailure, toRpcError } from "./http-failure.ts";
-import { type HttpParams, httpParams, toHeaderParams, toHttpRequest } from "./http-params.ts";
+import {
+  environmentHeaders,
+  type HttpParams,
+  httpParams,
+  toHeaderParams,
+  toHttpRequest,
+} from "./http-params.ts";
 import { ResponseWindow } from "./response-window.ts";
 
 export interface HttpOptions {
   /** Stops at a redirect. */
   readonly single: HttpTransport;
-  /** Follows redirects. */
-  readonly following: HttpTransport;
+  /** Follows redirects; these headers, and the well-known ones, stay with the first origin. */
+  readonly following: (sensitiveHeaders: readonly string[]) => HttpTransport;
   /** Where `valueEnvVar` looks. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -92,7 +98,8 @@ async function request(
   try {
     if (timeoutMs === 0)
       throw new RpcError(-32603, "http/request failed: timed out before it was sent", TIMED_OUT);
-    const transport = redirectPolicy === "stop" ? options.single : options.following;
+    const transport =
+      redirectPolicy === "stop" ? options.single : options.following(environmentHeaders(params));
     const response = await transport.send({
       ...outgoing,
       signal: one.abort.signal,

@@ -58,6 +58,12 @@ export function toHttpRequest(
   return { method, url, headers, body: bodyBase64 ?? undefined };
 }
 
+/** The headers whose values come from this machine's environment: secrets of the origin they were meant for. */
+export function environmentHeaders(params: HttpParams): readonly string[] {
+  const headers = params.headers ?? [];
+  return headers.filter(({ valueEnvVar }) => typeof valueEnvVar === "string").map(({ name }) => name);
+}
+
 /** Response fields as the protocol carries them: values beyond ASCII have no form there and are left out. */
 export function toHeaderParams(headers: HeaderList): readonly { name: string; value: string }[] {
   return headers

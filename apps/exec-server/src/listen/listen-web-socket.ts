@@ -25,6 +25,7 @@ export interface WebSocketListener {
 }
 
 const PING_INTERVAL_MS = 30_000;
+const MAX_CONNECTIONS = 4_096;
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** Listens for WebSockets on `/`, and answers `/readyz`. Throws `StartError` when the address cannot be bound. */
@@ -38,6 +39,7 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
   });
   const channels = new Set<MessageChannel>();
   const server = createServer((request, response) => answerPlain(request, response, allowedHosts));
+  server.maxConnections = MAX_CONNECTIONS;
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, options);
     if (refusal !== undefined) return refuse(socket, refusal);

@@ -26,8 +26,9 @@ const REMEMBERED_WRITES = 1_024;
  * sent. A client that reads slowly slows the process down; nobody attached does not.
  */
 export class ManagedProcess {
-  /** Resolves when it has exited. Never rejects. */
-  readonly exited: Promise<void>;
+  /** Resolves when it has exited and nobody holds its output any more. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #exited: Promise<void>;
   readonly #id: string;
   readonly #child: RunningChild;
   readonly #emit: Emit;
@@ -42,12 +43,8 @@ export class ManagedProcess {
     this.#id = options.processId;
     this.#child = options.child;
     this.#emit = options.emit;
-    this.exited = this.#child.exitCode.then(() => {});
-    void this.#follow(options.begin);
-  }
-
-  get hasExited(): boolean {
-    return this.#exit !== undefined;
+    this.#exited = this.#child.exitCode.then(() => {});
+    this.closed = this.#follow(options.begin);
   }
 
   /** What happened after `afterSeq`; waits for it up to `waitMs`. */
@@ -83,7 +80,7 @@ export class ManagedProcess {
       }
     }
     // A child that does not read must not hold the reply for ever; its end settles it too.
-    await Promise.race([this.#child.write(bytes), this.exited]);
+    await Promise.race([this.#child.write(bytes), this.#exited]);
     return "accepted";
   }
 

@@ -9,8 +9,10 @@ import { type RunningChild, SpawnError } from "./running-child.ts";
 import { spawnPiped } from "./spawn-piped.ts";
 import { spawnTerminal } from "./spawn-terminal.ts";
 
+const processName = z.string().max(1_024);
+
 const startParams = z.object({
-  processId: z.string(),
+  processId: processName,
   argv: z.array(z.string()).min(1, "argv must not be empty"),
   cwd: pathUri,
   env: z.record(z.string(), z.string()),
@@ -25,14 +27,14 @@ const startParams = z.object({
 });
 
 const readParams = z.object({
-  processId: z.string(),
+  processId: processName,
   afterSeq: z.number().int().nonnegative().nullish(),
   maxBytes: z.number().int().nonnegative().nullish(),
   waitMs: z.number().int().nonnegative().nullish(),
 });
 
 const writeParams = z.object({
-  processId: z.string(),
+  processId: processName,
   chunk: base64Bytes,
   writeId: z.string().max(256).nullish(),
 });
@@ -82,7 +84,7 @@ export function processMethods(options: {
     [
       "process/signal",
       rpcMethod({
-        params: z.object({ processId: z.string(), signal: z.literal("interrupt") }),
+        params: z.object({ processId: processName, signal: z.literal("interrupt") }),
         handle: ({ processId }) => {
           const known = session().processes.get(processId);
           if (known !== undefined && known !== "starting") known.signal("SIGINT");
@@ -93,7 +95,7 @@ export function processMethods(options: {
     [
       "process/terminate",
       rpcMethod({
-        params: z.object({ processId: z.string() }),
+        params: z.object({ processId: processName }),
         handle: ({ processId }) => {
           const known = session().processes.get(processId);
           return { running: known !== undefined && known !== "starting" && known.signal("SIGKILL") };

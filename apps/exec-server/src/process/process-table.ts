@@ -1,8 +1,9 @@
 import { RpcError } from "@hawser/json-rpc";
 import type { ManagedProcess } from "./managed-process.ts";
 
-/** How long an exited process can still be read, and its id is taken. */
-export const RETENTION_MS = 80_000;
+/** How long a process that has ended can still be read, and its id is taken. */
+const RETENTION_MS = 80_000;
+const MAX_PROCESSES = 4_096;
 
 /** The processes of one session, by the client's names for them. */
 export class ProcessTable {
@@ -17,6 +18,9 @@ export class ProcessTable {
   /** Starts a process under an id that is free. A failed start leaves it free. */
   async start(processId: string, start: () => Promise<ManagedProcess>): Promise<ManagedProcess> {
     if (this.#processes.has(processId)) throw new RpcError(-32600, `process ${processId} already exists`);
+    if (this.#processes.size >= MAX_PROCESSES) {
+      throw new RpcError(-32603, `this session has ${MAX_PROCESSES} processes already`);
+    }
     this.#processes.set(processId, "starting");
     let started: ManagedProcess;
     try {
@@ -28,7 +32,8 @@ export class ProcessTable {
     this.#processes.set(processId, started);
     // The session ended while it was starting: nobody else will end it.
     if (this.#isClosed) started.signal("SIGKILL");
-    void started.exited.then(() => this.#forgetLater(processId));
+    // Not before it is closed: until then somebody of its group may have to be killed.
+    void started.closed.then(() => this.#forgetLater(processId));
     return started;
   }
 
