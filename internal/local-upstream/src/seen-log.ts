@@ -139,6 +139,8 @@ export interface SeenLog {
 }
 
 export interface WaitForOptions {
+  /** Looks only at requests from this place in `seen` on: `{ from: upstream.seen.length }` at what is still to come. @defaultValue 0 */
+  from?: number | undefined;
   /** Gives up the wait, rejecting with its reason. */
   signal?: AbortSignal | undefined;
 }
@@ -170,7 +172,7 @@ export function createSeenLog(options: SeenLogOptions = {}): SeenLog {
       onAnswered(one);
       changed();
     },
-    waitFor(predicate, { signal } = {}) {
+    waitFor(predicate, { from = 0, signal } = {}) {
       return new Promise((resolve, reject) => {
         const settle = (act: () => void) => {
           watchers.delete(check);
@@ -179,7 +181,7 @@ export function createSeenLog(options: SeenLogOptions = {}): SeenLog {
         };
         const onAbort = () => settle(() => reject(signal?.reason));
         const check = () => {
-          const found = seen.find(predicate);
+          const found = seen.find((one, index) => index >= from && predicate(one));
           if (found) settle(() => resolve(found));
           else if (closed) settle(() => reject(new Error("the upstream closed before such a request came")));
           else if (signal?.aborted) onAbort();

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type LocalUpstream, startLocalUpstream } from "../src/index.ts";
@@ -151,9 +152,10 @@ describe("the model upstream", () => {
   });
 
   it("turns away an unknown bearer, and misbehaves before it looks when told to", async () => {
-    const headers = { authorization: "Bearer sk-unknown" };
+    const key = `sk-${randomUUID()}`;
+    const headers = { authorization: `Bearer ${key}` };
     expect((await ask([], {}, { headers })).status).toBe(401);
-    upstream.model.apiKeys.add("sk-unknown");
+    upstream.model.apiKeys.add(key);
     expect((await ask([], {}, { headers })).status).toBe(200);
     upstream.model.failRequests(503, { times: 1 });
     expect((await ask([])).status).toBe(503);
