@@ -110,7 +110,7 @@ describe("a refused refresh", () => {
       expect(answer).toMatchObject({
         authMethod: "chatgpt",
         authToken: null,
-        refreshFailure: { permanent: true, reason: "reused" },
+        refreshFailure: { permanent: true, code: "ERR_AUTH_MANAGER_REFUSED" },
       });
     }
     expect(await client.request("account/read", {})).toMatchObject({
