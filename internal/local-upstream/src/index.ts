@@ -6,6 +6,6 @@ export type { Hold } from "./hold-gate.ts";
 export type { McpUpstream } from "./mcp-upstream.ts";
 export type { ModelStep } from "./model-script.ts";
 export type { ModelUpstream } from "./model-upstream.ts";
-export { type Approval, playBrowser } from "./play-browser.ts";
+export type { Approval } from "./play-browser.ts";
 export type { SeenRequest, UpstreamServer, WaitForOptions } from "./seen-log.ts";
 export { type LocalUpstream, type LocalUpstreamOptions, startLocalUpstream } from "./start-local-upstream.ts";

@@ -85,6 +85,9 @@ describe("the MCP upstream", () => {
     const served = upstream.seen.filter((one) => one.headers["mcp-session-id"] === first.sessionId);
     expect(served.length).toBeGreaterThan(4);
     expect(new Set(served.map((one) => one.replica))).toEqual(new Set([first.replica]));
+    const [credential, ...others] = new Set(served.map((one) => one.credential));
+    expect(credential).toMatch(/^access#\d+$/);
+    expect(others).toEqual([]);
     await client.close();
   });
 
@@ -196,6 +199,38 @@ describe("the MCP upstream", () => {
     upstream.mcp.failRefresh("lose", { times: 1 });
     await expect(refresh(rotated.refresh_token, clientId)).rejects.toThrow();
     expect((await refresh(rotated.refresh_token, clientId)).status).toBe(400);
+  });
+
+  it("issues access tokens that live as long as it is told", async () => {
+    upstream.mcp.setAccessTokenTtl(7);
+    const { login, tokens } = await logIn();
+    expect(login.saved?.expires_in).toBe(7);
+    upstream.mcp.setAccessTokenTtl(3600);
+    const renewed = await refresh(tokens().refresh, login.client?.client_id ?? "");
+    expect(await renewed.json()).toMatchObject({ expires_in: 3600 });
+  });
+
+  it("holds refreshes before anything is spent", async () => {
+    const { login, tokens } = await logIn();
+    const clientId = login.client?.client_id ?? "";
+    const hold = upstream.mcp.holdRefreshes(1);
+    const held = refresh(tokens().refresh, clientId);
+    await hold.held;
+    expect((await refresh(tokens().refresh, clientId)).status).toBe(200);
+    hold.release();
+    expect((await held).status).toBe(400);
+  });
+
+  it("misbehaves at the MCP endpoint as told, before it looks at the bearer", async () => {
+    const post = () => fetch(upstream.mcp.url, { method: "POST", body: "{}" });
+    upstream.mcp.failRequests(503, { times: 1 });
+    expect((await post()).status).toBe(503);
+    upstream.mcp.failRequests("cut", { times: 1 });
+    await expect(post()).rejects.toThrow();
+    upstream.mcp.failRequests("lose");
+    await expect(post()).rejects.toThrow();
+    upstream.mcp.failRequests(undefined);
+    expect((await post()).status).toBe(401);
   });
 
   it("holds tool calls before their authorization is looked at", async () => {
