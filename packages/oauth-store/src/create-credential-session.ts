@@ -1,8 +1,17 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { type CredentialClock, systemClock } from "./credential-clock.ts";
 import type { CredentialKind } from "./credential-kind.ts";
 import type { CredentialSession } from "./credential-session.ts";
 import type { CredentialStore } from "./credential-store.ts";
+import { createFileLedger } from "./file-ledger.ts";
+import { flockProvider } from "./flock-provider.ts";
 import type { LockProvider } from "./lock-provider.ts";
+import { ownLedger } from "./own-ledger.ts";
+import { OwnedSession } from "./owned-session.ts";
 import type { RefreshGrant } from "./refresh-grant.ts";
+import type { SpendOwner } from "./spend-header.ts";
 
 export interface CredentialSessionOptions<C, V> {
   readonly kind: CredentialKind<C, V>;
@@ -28,16 +37,55 @@ export interface CredentialSessionOptions<C, V> {
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
 }
 
-export interface CredentialClock {
-  /** Milliseconds since the epoch, for times that are stored. */
-  wallMs(): number;
-  /** Monotonic milliseconds, for deadlines. */
-  monotonicMs(): number;
+/**
+ * Opens one credential. Nothing is read or locked before it is used. Shared work runs in the async context in which
+ * the session was created, never in a caller's. Dispose of it to end its background work.
+ */
+export function createCredentialSession<C, V>(
+  options: CredentialSessionOptions<C, V>,
+): CredentialSession<C, V> {
+  const {
+    kind,
+    store,
+    key,
+    home,
+    locks = flockProvider(),
+    lockPath,
+    refreshGrant,
+    revoke,
+    foreignWriters = false,
+    clock = systemClock,
+    random = Math.random,
+    faultPoint,
+  } = options;
+  const own = ownLedger(store, key);
+  if (!own && home === undefined) {
+    throw new TypeError(`the ${store.name} store keeps no records itself: pass a home`);
+  }
+  const ledger = own ?? createFileLedger({ home: home ?? "", key, locks, lockPath, faultPoint });
+  return new OwnedSession({
+    kind,
+    store,
+    key,
+    ledger,
+    clock,
+    random,
+    owner: thisProcess(),
+    foreignWriters,
+    refreshGrant,
+    revoke,
+    faultPoint,
+  });
 }
 
-/** Opens one credential. Nothing is read or locked before it is used. */
-export function createCredentialSession<C, V>(
-  _options: CredentialSessionOptions<C, V>,
-): CredentialSession<C, V> {
-  throw new Error("not built yet");
+function thisProcess(): SpendOwner {
+  return { host: hostname().slice(0, 64), boot: bootId(), pid: process.pid };
+}
+
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 36);
+  } catch {
+    return `unknown-${randomUUID().slice(0, 8)}`; // Only Linux says; it is for diagnosis.
+  }
 }

@@ -8,6 +8,8 @@ export type CredentialEvent =
   | { readonly type: "deferred"; readonly code: string; readonly retryAtMs: number }
   | { readonly type: "refused" | "interrupted"; readonly code: string }
   | { readonly type: "unpersisted"; readonly code: string }
+  /** The refresh token is too short to seal with: until it is saved, its successor lives in this process only. */
+  | { readonly type: "unsealed"; readonly code: string }
   | { readonly type: "persisted"; readonly lineage: string; readonly generation: number }
   | { readonly type: "replaced"; readonly sameOwner: boolean; readonly lineage: string }
   | { readonly type: "loggedIn"; readonly lineage: string }

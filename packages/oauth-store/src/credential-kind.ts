@@ -46,6 +46,8 @@ export interface CredentialKind<C, V> {
   /** The access token as it is sent, for foreign ways in that know only the string. */
   bearer(credential: C): string | undefined;
   needsRefresh(credential: C, age: CredentialAge): RefreshNeed;
+  /** How long a credential that was received at that time lasts; asked at login. @defaultValue unknown */
+  lifetimeMs?(credential: C, receivedAtMs: number): number | undefined;
   /** Same issuer, client and account: an operation prepared for one may be sent with the other. */
   sameOwner(a: C, b: C): boolean;
   /** Client the credential was issued to; a refusal for another client does not count. */

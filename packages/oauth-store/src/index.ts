@@ -1,9 +1,9 @@
 export { type AggregateFileStoreOptions, createAggregateFileStore } from "./aggregate-file-store.ts";
 export {
-  type CredentialClock,
   type CredentialSessionOptions,
   createCredentialSession,
 } from "./create-credential-session.ts";
+export type { CredentialClock } from "./credential-clock.ts";
 export type { CredentialEvent } from "./credential-event.ts";
 export type {
   AnswerVerdict,
@@ -34,6 +34,7 @@ export { flockProvider } from "./flock-provider.ts";
 export type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider.ts";
 export { createMemoryStore } from "./memory-store.ts";
 export { type OAuthCredential, type OAuthView, oauthCredential } from "./oauth-credential.ts";
+export { readSpendRecords } from "./read-spend-records.ts";
 export type { RefreshGrant, RefreshGrantAnswer, RefreshGrantInput } from "./refresh-grant.ts";
 export { createSingleFileStore, type SingleFileStoreOptions } from "./single-file-store.ts";
 export { storeKey } from "./store-key.ts";

@@ -54,6 +54,8 @@ export const oauthCredential: CredentialKind<OAuthCredential, OAuthView> = Objec
   spendable: (credential: OAuthCredential): string | undefined => nonBlank(credential.refreshToken),
   bearer: (credential: OAuthCredential): string | undefined => nonBlank(credential.accessToken),
   needsRefresh,
+  lifetimeMs: (credential: OAuthCredential, receivedAtMs: number): number | undefined =>
+    credential.expiresAtMs === undefined ? undefined : Math.max(1, credential.expiresAtMs - receivedAtMs),
   sameOwner: (a: OAuthCredential, b: OAuthCredential): boolean =>
     a.issuer === b.issuer && a.clientId === b.clientId && a.serverUrl === b.serverUrl,
   client: (credential: OAuthCredential): string | undefined => credential.clientId,

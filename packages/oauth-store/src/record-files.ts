@@ -173,14 +173,15 @@ function claimed(options: {
       throw fileError(error, path);
     }
   };
+  const isIntact = () => {
+    const mine = fstatSync(descriptor, { bigint: true });
+    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return there !== undefined && there.ino === mine.ino && there.dev === mine.dev;
+  };
   return {
     fingerprint: header.fingerprint,
     attempt: header.attempt,
-    isIntact() {
-      const mine = fstatSync(descriptor, { bigint: true });
-      const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      return there !== undefined && there.ino === mine.ino && there.dev === mine.dev;
-    },
+    isIntact: () => open && isIntact(),
     async seal(next, body) {
       try {
         // The body first: a header that says sealed over a body that is not there would lose the login.
@@ -195,7 +196,8 @@ function claimed(options: {
     write,
     async discard() {
       try {
-        await unlink(path);
+        // What stands there now may be somebody else's claim.
+        if (open && isIntact()) await unlink(path);
         await syncDirectory(directory);
       } catch (error) {
         throw fileError(error, path);

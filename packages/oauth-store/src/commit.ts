@@ -1,0 +1,110 @@
+import type { JsonValue } from "./credential-kind.ts";
+import type { Installed } from "./credential-state.ts";
+import type { Engine } from "./engine.ts";
+import { snapshotHash } from "./fingerprint.ts";
+import type { CredentialIdentity, CredentialMarks } from "./identify.ts";
+import type { NotedGeneration } from "./lineage-note.ts";
+import { marksOf, parseEntry, type StoredCredential } from "./look.ts";
+
+/** A successor on its way into the store. */
+export interface CommitPlan<C> {
+  /** What was read before the spending, and was spent. */
+  readonly base: StoredCredential<C>;
+  readonly answer: JsonValue;
+  readonly receivedAtMs: number;
+  /** 0 marks the access token as not to be sent. */
+  readonly lifetimeMs: number | undefined;
+  readonly freshRejectionAtMs?: number | undefined;
+}
+
+export type CommitResult<C, V> =
+  | { readonly done: "committed"; readonly installed: Installed<C, V> }
+  /** Another login is there, or none: ours is dropped. */
+  | { readonly done: "replaced" | "absent" };
+
+/** What becomes of the base, wherever it is put. */
+export function successorOf<C, V>(
+  engine: Engine<C, V>,
+  plan: CommitPlan<C>,
+  onto: { readonly credential: C; readonly entry: JsonValue },
+): { readonly entry: JsonValue; readonly installed: Installed<C, V> } {
+  const { receivedAtMs, lifetimeMs, base } = plan;
+  const credential = engine.kind.merge(onto.credential, plan.answer, {
+    receivedAtMs,
+    expired: lifetimeMs === 0,
+  });
+  const entry = engine.kind.serialize(credential, onto.entry);
+  const identity: CredentialIdentity = {
+    lineage: base.identity.lineage,
+    generation: base.identity.generation + 1,
+    receivedAtMs,
+    lifetimeMs,
+    by: "refresh",
+  };
+  return { entry, installed: engine.state.prepare(credential, identity, marksOf(engine, credential, entry)) };
+}
+
+/**
+ * Puts a successor into the store, if the store still holds what was spent: the same snapshot, or another with the
+ * same refresh token, onto which it is merged. Throws when it cannot be saved; nothing is lost by that.
+ */
+export async function commitSuccessor<C, V>(
+  engine: Engine<C, V>,
+  plan: CommitPlan<C>,
+  lockTimeoutMs: number,
+): Promise<CommitResult<C, V>> {
+  const { kind, key, store } = engine;
+  const { base } = plan;
+  const ours = successorOf(engine, plan, base);
+  let result: CommitResult<C, V> = { done: "absent" };
+  await store.update(
+    key,
+    async (current) => {
+      if (current === undefined) {
+        result = { done: "absent" };
+        return "keep";
+      }
+      const currentHash = snapshotHash(key, current);
+      const there = currentHash === base.marks.snapshotHash ? base.credential : parseEntry(engine, current);
+      const refreshToken = kind.spendable(there);
+      // Somebody finished for us, or our own save was cut after its rename: save it again, to be sure it is durable.
+      const isOurs = currentHash === ours.installed.marks.snapshotHash;
+      if (!isOurs && refreshToken !== base.refreshToken) {
+        result = { done: "replaced" };
+        return "keep";
+      }
+      const next = isOurs
+        ? { entry: current, installed: ours.installed }
+        : successorOf(engine, plan, { credential: there, entry: current });
+      await noteGenerations(engine, plan, next.installed);
+      await engine.fault("noted");
+      result = { done: "committed", installed: next.installed };
+      return { write: next.entry };
+    },
+    { lockTimeoutMs, faultPoint: (name) => engine.fault(name) },
+  );
+  return result;
+}
+
+/** How the lineage note names a generation. */
+export function noted(identity: CredentialIdentity, marks: CredentialMarks): NotedGeneration {
+  const { generation, receivedAtMs, lifetimeMs, by } = identity;
+  return { generation, ...marks, receivedAtMs, lifetimeMs, by: by === "login" ? "login" : "refresh" };
+}
+
+async function noteGenerations<C, V>(
+  engine: Engine<C, V>,
+  plan: CommitPlan<C>,
+  installed: Installed<C, V>,
+): Promise<void> {
+  const { base } = plan;
+  const kept = base.note?.lineage === base.identity.lineage ? base.note : undefined;
+  await engine.ledger.writeLineage({
+    version: 1,
+    lineage: base.identity.lineage,
+    current: noted(installed.identity, installed.marks),
+    previous: noted(base.identity, base.marks),
+    pins: kept?.pins,
+    freshRejectionAtMs: plan.freshRejectionAtMs ?? kept?.freshRejectionAtMs,
+  });
+}

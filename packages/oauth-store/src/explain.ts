@@ -1,0 +1,69 @@
+import { type Engine, needOf } from "./engine.ts";
+import { isCredentialError } from "./errors.ts";
+import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
+import { openSealed } from "./finish.ts";
+import { peek, type StoredCredential } from "./look.ts";
+import { summarize } from "./read-spend-records.ts";
+
+type Verdict = CredentialExplanation["verdict"];
+
+const SUMMARIES: Readonly<Record<Verdict, string>> = {
+  "never-logged-in": "Nobody has logged in here.",
+  working: "The credential is in order.",
+  refused: "The authorization server refused the refresh token; a login is needed.",
+  interrupted:
+    "A refresh was sent and its answer never arrived; the server refused to repeat it; a login is needed.",
+  superseded:
+    "The store holds a refresh token that was spent before, and its successor is gone: it was restored from an older copy, or written by a program that does not take the lock; a login is needed.",
+  deferred: "The last refresh did not work; it is tried again later.",
+  "in-progress": "A refresh is under way, or was begun and will be finished by whoever comes next.",
+  "held-elsewhere": "Another process has refreshed the credential and cannot save it.",
+  "wrong-account": "The authorization server answered for somebody else; a login is needed.",
+  "logged-out": "The credential was removed.",
+  unspendable: "The access token has expired and there is no refresh token; a login is needed.",
+  corrupt: "What is stored cannot be read.",
+};
+
+/** Says why a credential is as it is, from the store and the records. */
+export async function explain<C, V>(engine: Engine<C, V>): Promise<CredentialExplanation> {
+  let stored: StoredCredential<C> | undefined;
+  let verdict: Verdict | undefined;
+  try {
+    stored = await peek(engine);
+  } catch (error) {
+    if (!isCredentialError(error) || error.code !== "ERR_OAUTH_STORE_CORRUPT") throw error;
+    verdict = "corrupt";
+  }
+  const spends: readonly SpendSummary[] = summarize(await engine.ledger.list(), stored?.marks.fingerprint);
+  verdict ??= stored ? await verdictOf(engine, stored) : await absence(engine);
+  return { verdict, summary: SUMMARIES[verdict], spends };
+}
+
+async function absence<C, V>(engine: Engine<C, V>): Promise<Verdict> {
+  return (await engine.ledger.readLineage()) ? "logged-out" : "never-logged-in";
+}
+
+async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<Verdict> {
+  const { record, refreshToken } = stored;
+  const header = record?.header;
+  if (refreshToken === undefined) return needOf(engine, stored) === "now" ? "unspendable" : "working";
+  if (!record) return "working";
+  switch (header?.state) {
+    case "refused":
+      if (header.snapshotHash !== stored.marks.snapshotHash) return "working";
+      return header.uncertain && header.outcomeCode !== "invalid_client" ? "interrupted" : "refused";
+    case "sealed":
+      return header.outcomeCode === "wrong-account" ? "wrong-account" : "in-progress";
+    case "settled": {
+      const body = await engine.ledger.readBody(record);
+      return body && openSealed(engine, stored, body) ? "in-progress" : "superseded";
+    }
+    case "held":
+      return engine.ledger.ownerOf(record) === "alive" ? "held-elsewhere" : "in-progress";
+    case "unknown":
+    case "deferred":
+      return "deferred";
+    default:
+      return "in-progress";
+  }
+}

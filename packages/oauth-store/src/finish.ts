@@ -1,0 +1,231 @@
+import { parseAnswer } from "./classify-answer.ts";
+import { type CommitPlan, type CommitResult, commitSuccessor, successorOf } from "./commit.ts";
+import type { AnswerVerdict, CredentialKind, JsonValue } from "./credential-kind.ts";
+import type { Installed } from "./credential-state.ts";
+import type { Engine } from "./engine.ts";
+import { CredentialError, isCredentialError } from "./errors.ts";
+import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
+import type { StoredCredential } from "./look.ts";
+import type { RecordPen } from "./record-pen.ts";
+import { unseal } from "./seal.ts";
+import { settleRecord } from "./settle-record.ts";
+import { nextAttemptAtMs } from "./spend-backoff.ts";
+
+/** An answer that is sealed in a record, or only in this process. */
+export interface SealedAnswer {
+  readonly json: JsonValue;
+  readonly receivedAtMs: number;
+  readonly freshRejectionAtMs?: number | undefined;
+}
+
+/** Opens the body of a record with the refresh token the store holds; undefined when it does not open. */
+export function openSealed<C, V>(
+  engine: Pick<Engine<C, V>, "kind" | "key">,
+  stored: StoredCredential<C>,
+  body: Uint8Array,
+): SealedAnswer | undefined {
+  const { refreshToken, record, credential, identity } = stored;
+  if (refreshToken === undefined || !record) return undefined;
+  const plain = unseal(body, refreshToken, {
+    storeKey: engine.key,
+    issuer: engine.kind.issuer(credential),
+    client: engine.kind.client(credential),
+    lineage: record.header?.lineage ?? identity.lineage,
+    fingerprint: record.fingerprint,
+  });
+  if (!plain) return undefined;
+  const { receivedAtMs, answer } = JSON.parse(Buffer.from(plain).toString("utf8")) as {
+    receivedAtMs: number;
+    answer: string;
+  };
+  return { json: parseAnswer(answer), receivedAtMs };
+}
+
+/** What the kind says of an answer; a kind that throws cannot use it. */
+export function validated<C, V>(kind: CredentialKind<C, V>, previous: C, answer: JsonValue): AnswerVerdict {
+  try {
+    return kind.validate(previous, answer);
+  } catch {
+    return { outcome: "unusable", code: "invalid" };
+  }
+}
+
+/**
+ * Steps 10 and 11: validates an answer, saves what follows from it, settles its record. Resolves with what is to be
+ * published, also when it could not be saved, or with `"start-over"` when the store has moved on.
+ */
+export async function finish<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  stored: StoredCredential<C>,
+  pen: RecordPen,
+  answer: SealedAnswer,
+): Promise<Installed<C, V> | "start-over"> {
+  const { kind, clock } = engine;
+  const verdict = validated(kind, stored.credential, answer.json);
+  if (verdict.outcome === "wrong-account") throw await wrongOwner(engine, pen);
+  if (verdict.outcome === "unusable")
+    throw await putOff(engine, pen, { state: "unknown", code: verdict.code });
+
+  const expired = verdict.outcome === "refresh-token-only";
+  const plan: CommitPlan<C> = {
+    base: stored,
+    answer: answer.json,
+    receivedAtMs: answer.receivedAtMs,
+    lifetimeMs: expired ? 0 : verdict.lifetimeMs,
+    freshRejectionAtMs: answer.freshRejectionAtMs,
+  };
+  const next = successorOf(engine, plan, stored);
+  const code = expired ? verdict.code : "no-progress";
+  if (!isProgress(engine, stored, pen, plan, next.installed.credential)) {
+    throw await failed(engine, pen, { state: "deferred", code });
+  }
+
+  let result: CommitResult<C, V>;
+  try {
+    result = await commitSuccessor(engine, plan, hold.leftMs(HOLD_LIMIT_MS));
+  } catch (error) {
+    // The successor is in the record, or held by this process: it is good, and saved by whoever comes first.
+    engine.state.unpersisted = { what: "successor", plan, pen };
+    engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
+    engine.keepSaving();
+    if (!expired) return { ...next.installed, news: "refreshed" };
+    if (engine.state.epoch === hold.epoch) engine.state.install(next.installed);
+    throw transient(code, clock.wallMs());
+  }
+  await engine.fault("committed");
+  const retryAtMs =
+    expired && result.done === "committed"
+      ? await deferSuccessor(engine, pen, result.installed, code)
+      : undefined;
+  await settleRecord(engine, pen, plan, result.done);
+  if (result.done !== "committed") return "start-over";
+  if (retryAtMs === undefined) {
+    return { ...result.installed, news: pen.header.state === "settled" ? "restored" : "refreshed" };
+  }
+  // A good refresh token beside a bad access token: saved, and a failure all the same.
+  if (engine.state.epoch === hold.epoch) engine.state.install(result.installed);
+  engine.emit({ type: "deferred", code, retryAtMs });
+  throw transient(code, retryAtMs);
+}
+
+/** A settled record never becomes one that may be spent again. */
+async function failed<C, V>(
+  engine: Engine<C, V>,
+  pen: RecordPen,
+  outcome: { readonly state: "unknown" | "deferred"; readonly code: string },
+): Promise<CredentialError> {
+  return pen.header.state === "settled" ? superseded() : putOff(engine, pen, outcome);
+}
+
+export function superseded(): CredentialError {
+  return new CredentialError(
+    "ERR_OAUTH_STORE_SUPERSEDED",
+    "the store holds a refresh token that was spent before, and its successor is gone; a login is needed",
+  );
+}
+
+/** Marks an attempt as failed and puts the next one off, for everybody. */
+export async function putOff<C, V>(
+  engine: Engine<C, V>,
+  pen: RecordPen,
+  outcome: {
+    readonly state: "unknown" | "deferred";
+    readonly code: string;
+    readonly retryAtMs?: number | undefined;
+    readonly correlationId?: string | undefined;
+  },
+): Promise<CredentialError> {
+  const { state, code, retryAtMs, correlationId } = outcome;
+  const failures = pen.header.failures + 1;
+  const nowMs = engine.clock.wallMs();
+  const nextAtMs = nextAttemptAtMs({ nowMs, failures, random: engine.random(), retryAtMs });
+  try {
+    await pen.write({ ...pen.header, state, outcomeCode: code, correlationId, failures, nextAtMs });
+    await engine.fault("outcome-written");
+  } catch {
+    // The record stays claimed and its owner is about to let go: the next starter tries once more.
+  } finally {
+    pen.close();
+  }
+  engine.emit({ type: "deferred", code, retryAtMs: nextAtMs });
+  return transient(code, nextAtMs);
+}
+
+export function transient(code: string, retryAtMs: number): CredentialError {
+  return new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "the credential could not be refreshed this time", {
+    reason: code,
+    retryAtMs,
+  });
+}
+
+/** The same tokens again are no progress; a longer life of the same access token is, unless it was rejected. */
+function isProgress<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  pen: RecordPen,
+  plan: CommitPlan<C>,
+  next: C,
+): boolean {
+  const successor = engine.kind.successorOf(plan.answer);
+  if (successor !== undefined && successor !== stored.refreshToken) return true;
+  if (plan.lifetimeMs === 0) return false;
+  if (engine.kind.bearer(next) !== engine.kind.bearer(stored.credential)) return true;
+  return pen.header.reason === "expiry" && plan.lifetimeMs !== undefined;
+}
+
+/** The back-off of a refresh token that came beside something unusable. */
+async function deferSuccessor<C, V>(
+  engine: Engine<C, V>,
+  pen: RecordPen,
+  installed: Installed<C, V>,
+  code: string,
+): Promise<number> {
+  const { fingerprint, snapshotHash } = installed.marks;
+  const failures = pen.header.failures + 1;
+  const nowMs = engine.clock.wallMs();
+  const nextAtMs = nextAttemptAtMs({ nowMs, failures, random: engine.random() });
+  if (fingerprint === undefined) return nextAtMs;
+  const { lineage, generation } = installed.identity;
+  const header = {
+    ...pen.header,
+    fingerprint,
+    state: "deferred" as const,
+    attempt: 1,
+    claimedAtMs: nowMs,
+    nextAtMs,
+    failures,
+    uncertain: false,
+    outcomeCode: code,
+    correlationId: undefined,
+    lineage,
+    generation,
+    snapshotHash,
+  };
+  try {
+    (await engine.ledger.claim(header, { bodyBytes: MIN_BODY_BYTES }))?.close();
+  } catch {
+    // The refresh token is saved; without its record the next starter only comes sooner.
+  }
+  return nextAtMs;
+}
+
+async function wrongOwner<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<CredentialError> {
+  try {
+    if (pen.header.outcomeCode !== "wrong-account") {
+      await pen.write({ ...pen.header, outcomeCode: "wrong-account" });
+    }
+  } catch {
+    // It is sealed as it is, and judged the same by whoever opens it.
+  } finally {
+    pen.close();
+  }
+  engine.emit({ type: "refused", code: "wrong-account" });
+  return new CredentialError(
+    "ERR_OAUTH_STORE_WRONG_OWNER",
+    "the authorization server answered for somebody else; nothing was installed, and a login is needed",
+  );
+}
+
+/** Smallest body of a record: with the header, 64 KiB. */
+export const MIN_BODY_BYTES: number = 60 * 1024;

@@ -1,0 +1,167 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { CredentialHandle } from "./credential-session.ts";
+import type { Installed } from "./credential-state.ts";
+import type { Engine, RefreshGoal } from "./engine.ts";
+import { CredentialError, isCredentialError } from "./errors.ts";
+import { saveUnpersisted } from "./save-unpersisted.ts";
+import { transact } from "./transaction.ts";
+
+interface Flight<V> {
+  readonly promise: Promise<CredentialHandle<V>>;
+  readonly resolve: (handle: CredentialHandle<V>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const FIRST_SAVE_DELAY_MS = 100;
+const LONGEST_SAVE_DELAY_MS = 30_000;
+const SHORTEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 15 * 60_000;
+const PAUSE_AFTER_REFUSAL_MS = 10_000;
+
+/** Owns the session's work: one flight at a time, what follows it, and the background. Callers only wait. */
+export class FlightDeck<C, V> {
+  readonly #engine: Engine<C, V>;
+  /** Shared work runs in the context of the session's creator, never in that of the caller who came first. */
+  readonly #runOwned = AsyncLocalStorage.snapshot();
+  readonly #pending = new Set<Promise<unknown>>();
+  #flight: Flight<V> | undefined;
+  #tail: Promise<void> = Promise.resolve();
+  #backgroundFromMs = Number.NEGATIVE_INFINITY;
+  #saveTimer: NodeJS.Timeout | undefined;
+  #saveDelayMs = FIRST_SAVE_DELAY_MS;
+  #closed = false;
+
+  constructor(engine: Engine<C, V>) {
+    this.#engine = engine;
+  }
+
+  /** The flight under way, else a new one. */
+  join(goal: RefreshGoal): Promise<CredentialHandle<V>> {
+    return (this.#flight ?? this.#start(goal)).promise;
+  }
+
+  /** Starts a flight nobody waits for, unless the last one said when to try again. */
+  refreshInBackground(): void {
+    const { clock } = this.#engine;
+    if (this.#flight || clock.monotonicMs() < this.#backgroundFromMs) return;
+    this.join({ reason: "expiry" }).catch((error: unknown) => {
+      const retryAtMs = isCredentialError(error) ? error.retryAtMs : undefined;
+      const pauseMs = retryAtMs === undefined ? PAUSE_AFTER_REFUSAL_MS : retryAtMs - clock.wallMs();
+      this.#backgroundFromMs =
+        clock.monotonicMs() + Math.min(Math.max(pauseMs, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS);
+    });
+  }
+
+  /** Those who wait get this at once; the work goes on and publishes nothing. */
+  land(handle: CredentialHandle<V>): void {
+    this.#flight?.resolve(handle);
+    this.#flight = undefined;
+  }
+
+  ground(error: CredentialError): void {
+    this.#flight?.reject(error);
+    this.#flight = undefined;
+  }
+
+  /** Runs work that belongs to the session; `settle` waits for it. */
+  own<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.#runOwned(work);
+    const done = running.then(
+      () => {},
+      () => {},
+    );
+    this.#pending.add(done);
+    void done.then(() => this.#pending.delete(done));
+    return running;
+  }
+
+  /** Saves what could not be saved, again and again, more and more rarely. */
+  keepSaving(): void {
+    if (this.#saveTimer || this.#closed) return;
+    this.#saveTimer = setTimeout(() => {
+      this.#saveTimer = undefined;
+      this.#saveDelayMs = Math.min(this.#saveDelayMs * 2, LONGEST_SAVE_DELAY_MS);
+      void this.own(() => saveUnpersisted(this.#engine)).catch(() => {}); // It reports by itself.
+    }, this.#saveDelayMs);
+    this.#saveTimer.unref();
+  }
+
+  async settle(): Promise<void> {
+    await this.#quiet();
+    if (!this.#engine.state.unpersisted) return;
+    await this.own(() => saveUnpersisted(this.#engine)).catch(() => {}); // It reports by itself.
+    await this.#quiet();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#saveTimer);
+  }
+
+  async #quiet(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #start(goal: RefreshGoal): Flight<V> {
+    const flight: Flight<V> = Promise.withResolvers<CredentialHandle<V>>();
+    flight.promise.catch(() => {}); // Everybody may have left.
+    this.#flight = flight;
+    const before = this.#tail;
+    const work = this.own(async () => {
+      // Our own last flight may still be letting go of the lock.
+      await before;
+      await this.#fly(flight, goal);
+    });
+    this.#tail = work;
+    return flight;
+  }
+
+  async #fly(flight: Flight<V>, goal: RefreshGoal): Promise<void> {
+    try {
+      await transact(this.#engine, goal, (installed, epoch) => this.#publish(flight, installed, epoch));
+    } catch (error) {
+      this.#end(flight);
+      flight.reject(asCredentialError(error));
+    }
+  }
+
+  /** Installs and ends the flight in one step: whoever comes now sees the result, or starts anew. */
+  #publish(flight: Flight<V>, installed: Installed<C, V>, epoch: number): void {
+    const { state } = this.#engine;
+    this.#end(flight);
+    if (state.epoch !== epoch) {
+      const { current } = state;
+      if (current) flight.resolve(current.handle);
+      else flight.reject(overtaken());
+      return;
+    }
+    const { news, ...known } = installed;
+    const { lineage, generation } = known.identity;
+    if (news) {
+      state.install(known);
+      this.#engine.emit({ type: news, lineage, generation });
+    } else state.adopt(this.#engine, known);
+    this.#backgroundFromMs = Number.NEGATIVE_INFINITY;
+    flight.resolve(known.handle);
+  }
+
+  #end(flight: Flight<V>): void {
+    if (this.#flight === flight) this.#flight = undefined;
+  }
+}
+
+/** Errors of others may hold what was stored or sent: only their name goes on. */
+function asCredentialError(error: unknown): CredentialError {
+  if (isCredentialError(error)) return error;
+  const name = error instanceof Error ? error.name : "unknown";
+  if (name === "AbortError") return new CredentialError("ERR_OAUTH_STORE_CLOSED", "the session was closed");
+  return new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "the refresh could not be carried out", {
+    reason: `internal: ${name}`,
+  });
+}
+
+function overtaken(): CredentialError {
+  return new CredentialError("ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED", "logged out meanwhile", {
+    reason: "logged-out",
+  });
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from "node:crypto";
+import type { CredentialHandle } from "./credential-session.ts";
+import type { Engine } from "./engine.ts";
+import type { CredentialIdentity } from "./identify.ts";
+import { marksOf, peek } from "./look.ts";
+
+/**
+ * Installs a new login in this process, at once, as a credential that is still to be saved: tokens just issued are
+ * not lost to a lock that somebody keeps. It replaces what was held without merging.
+ */
+export async function beginLogin<C, V>(
+  engine: Engine<C, V>,
+  credential: C,
+  pins: Readonly<Record<string, string>> | undefined,
+): Promise<CredentialHandle<V>> {
+  const { kind, state, clock } = engine;
+  const entry = kind.serialize(credential);
+  const receivedAtMs = clock.wallMs();
+  const identity: CredentialIdentity = {
+    lineage: randomBytes(16).toString("hex"),
+    generation: 0,
+    receivedAtMs,
+    lifetimeMs: kind.lifetimeMs?.(credential, receivedAtMs),
+    by: "login",
+  };
+  // What cannot be read cannot be respected either; it is moved aside or replaced.
+  const before = await peek(engine).catch(() => undefined);
+  const installed = state.prepare(credential, identity, marksOf(engine, credential, entry));
+  if (state.unpersisted?.what === "successor") state.unpersisted.pen.close();
+  state.unpersisted = {
+    what: "login",
+    installed,
+    pins,
+    base: { lineage: before?.identity.lineage },
+    over: "anything",
+  };
+  state.beginLogin(installed);
+  engine.emit({ type: "loggedIn", lineage: identity.lineage });
+  return installed.handle;
+}

@@ -1,0 +1,138 @@
+import { successorOf } from "./commit.ts";
+import type { LogoutReport } from "./credential-session.ts";
+import type { Installed } from "./credential-state.ts";
+import type { Engine } from "./engine.ts";
+import { isCredentialError } from "./errors.ts";
+import { openSealed } from "./finish.ts";
+import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
+import { look, type StoredCredential } from "./look.ts";
+
+const LOCK_TIMEOUT_MS = 60_000;
+const LONGEST_CHAIN = 16;
+
+/**
+ * Removes the credential from the store and its sealed successors from the records, under the lock; then revokes the
+ * newest credential known. `held` is what this process had until the moment of the logout.
+ */
+export async function logout<C, V>(
+  engine: Engine<C, V>,
+  held: Installed<C, V> | undefined,
+  revoke: ((credential: C) => Promise<void>) | undefined,
+): Promise<LogoutReport> {
+  const { state } = engine;
+  const failures: { store: string; code: string }[] = [];
+  let removed = false;
+  let newest: C | undefined;
+  let lineage: string | undefined = held?.identity.lineage;
+  const attempt = async (store: string, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      failures.push({ store, code: isCredentialError(error) ? error.code : "unknown" });
+    }
+  };
+
+  try {
+    const lock = await engine.ledger.lock({ timeoutMs: LOCK_TIMEOUT_MS, signal: engine.closing });
+    const hold = new Hold(lock, engine.clock, state.epoch);
+    hold.keepAlive();
+    try {
+      await engine.fault("locked");
+      const unsaved = takeUnpersisted(engine);
+      // What cannot be read is removed all the same.
+      const stored = await look(engine).catch(() => undefined);
+      lineage = stored?.identity.lineage ?? lineage;
+      newest = unsaved ?? (stored && (await newestOf(engine, stored, held))) ?? held?.credential;
+      await attempt(engine.store.name, async () => {
+        const remove = (current: unknown) => {
+          removed = current !== undefined;
+          return removed ? ("remove" as const) : ("keep" as const);
+        };
+        const lockTimeoutMs = hold.leftMs(HOLD_LIMIT_MS);
+        await engine.store.update(engine.key, remove, { lockTimeoutMs, quarantine: true });
+      });
+      await engine.fault("removed");
+      await attempt("records", () => wipeBodies(engine));
+      if (failures.length === 0) {
+        const loggedOutAtMs = engine.clock.wallMs();
+        await attempt("records", () =>
+          engine.ledger.writeLineage({ version: 1, lineage: lineage ?? "", loggedOutAtMs }),
+        );
+      }
+    } finally {
+      hold.end();
+    }
+  } catch (error) {
+    state.endSignOut({ lineage });
+    throw error;
+  }
+  state.endSignOut(failures.length > 0 ? { lineage } : undefined);
+  engine.emit({ type: "loggedOut", elsewhere: false });
+  if (!revoke || newest === undefined) return { removed, failures };
+  const revoked = await revoke(newest).then(
+    () => true,
+    () => false,
+  );
+  return { removed, failures, revoked };
+}
+
+/** What could not be saved is not saved any more. */
+function takeUnpersisted<C, V>(engine: Engine<C, V>): C | undefined {
+  const { state, kind } = engine;
+  const waiting = state.unpersisted;
+  state.unpersisted = undefined;
+  if (!waiting) return undefined;
+  if (waiting.what === "login") return waiting.installed.credential;
+  waiting.pen.close();
+  const { base, answer, receivedAtMs } = waiting.plan;
+  return kind.merge(base.credential, answer, { receivedAtMs, expired: false });
+}
+
+/** Follows the sealed successors from what is stored; what this process held may be later still. */
+async function newestOf<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  held: Installed<C, V> | undefined,
+): Promise<C> {
+  let last = stored;
+  for (let links = 0; links < LONGEST_CHAIN && last.record; links += 1) {
+    const body = await engine.ledger.readBody(last.record);
+    const answer = body && openSealed(engine, last, body);
+    if (!answer) break;
+    const plan = {
+      base: last,
+      answer: answer.json,
+      receivedAtMs: answer.receivedAtMs,
+      lifetimeMs: undefined,
+    };
+    const { entry, installed } = successorOf(engine, plan, last);
+    const { credential, marks, identity } = installed;
+    if (marks.fingerprint === undefined || marks.fingerprint === last.marks.fingerprint) break;
+    const record = await engine.ledger.find(marks.fingerprint);
+    last = {
+      ...last,
+      entry,
+      credential,
+      refreshToken: engine.kind.spendable(credential),
+      marks,
+      identity,
+      record,
+    };
+  }
+  const isLater =
+    held?.identity.lineage === last.identity.lineage && held.identity.generation > last.identity.generation;
+  return isLater ? held.credential : last.credential;
+}
+
+/** After a logout nothing can be finished: a sealed record is closed, and its refresh token is not sent again. */
+async function wipeBodies<C, V>(engine: Engine<C, V>): Promise<void> {
+  for (const record of await engine.ledger.list()) {
+    await engine.ledger.wipeBody(record);
+    if (record.header?.state !== "sealed") continue;
+    await engine.ledger.writeHeader(record, {
+      ...record.header,
+      state: "settled",
+      outcomeCode: "logged-out",
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Engine } from "./engine.ts";
+import { isCredentialError } from "./errors.ts";
+import { Hold } from "./hold.ts";
+import type { RecordPen } from "./record-pen.ts";
+import { LEASE_MS } from "./spend-backoff.ts";
+import { flushUnpersisted } from "./unpersisted.ts";
+
+/**
+ * One try, under the lock, to save what this process could not save before. Never throws: what fails is tried again
+ * in the background.
+ */
+export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void> {
+  const waiting = engine.state.unpersisted;
+  if (!waiting) return;
+  try {
+    const lock = await engine.ledger.lock({ timeoutMs: 60_000, signal: engine.closing });
+    const hold = new Hold(lock, engine.clock, engine.state.epoch);
+    hold.keepAlive();
+    try {
+      await engine.fault("locked");
+      await flushUnpersisted(engine, hold);
+    } finally {
+      hold.end();
+    }
+  } catch (error) {
+    if (engine.state.unpersisted !== waiting) return;
+    engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
+    if (waiting.what === "login") {
+      // Not saved at once: from now on only over what was there when the login was made.
+      engine.state.unpersisted = { ...waiting, over: waiting.base };
+    } else await renewLease(engine, waiting.pen);
+    engine.keepSaving();
+  }
+}
+
+/** Where a lock proves nothing, others believe that we live until the lease ends. */
+async function renewLease<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<void> {
+  if (pen.header.state !== "held") return;
+  try {
+    await pen.write({ ...pen.header, leaseUntilMs: engine.clock.wallMs() + LEASE_MS });
+  } catch {
+    // The lock on the record still says that we live.
+  }
+}

@@ -1,0 +1,76 @@
+import type { CommitPlan } from "./commit.ts";
+import type { Engine } from "./engine.ts";
+import type { RecordPen } from "./record-pen.ts";
+import type { FoundRecord } from "./spend-ledger.ts";
+
+const KEPT_RECORDS = 16;
+
+/**
+ * Closes the record of a refresh token that has left the store. Never throws: what had to be saved is saved, and a
+ * record that stays as it was is settled by whoever meets it.
+ */
+export async function settleRecord<C, V>(
+  engine: Engine<C, V>,
+  pen: RecordPen,
+  plan: CommitPlan<C>,
+  how: "committed" | "replaced" | "absent",
+): Promise<void> {
+  const { base, receivedAtMs, lifetimeMs } = plan;
+  const successor = engine.kind.successorOf(plan.answer) ?? base.refreshToken;
+  try {
+    if (how === "committed" && successor === base.refreshToken) {
+      // The same refresh token goes on: it must not look spent.
+      await removeAttempts(engine, pen.header.fingerprint);
+    } else {
+      await pen.write({
+        ...pen.header,
+        state: "settled",
+        nextAtMs: undefined,
+        outcomeCode: how === "committed" ? undefined : how,
+        receivedAtMs,
+        lifetimeMs,
+      });
+    }
+    await engine.fault("settled");
+    await tidyRecords(engine, pen.header);
+  } catch {
+    // See above.
+  } finally {
+    pen.close();
+  }
+}
+
+/** Wipes the bodies that a settled generation makes useless, and prunes old records. */
+async function tidyRecords<C, V>(
+  engine: Engine<C, V>,
+  settled: { readonly fingerprint: string; readonly lineage: string; readonly generation: number },
+): Promise<void> {
+  const { ledger } = engine;
+  const records = [...(await ledger.list())].sort((a, b) => claimedAtMs(b) - claimedAtMs(a));
+  const highest = new Map<string, FoundRecord>();
+  for (const record of records) {
+    const known = highest.get(record.fingerprint);
+    if (!known || known.attempt < record.attempt) highest.set(record.fingerprint, record);
+  }
+  const kept = new Set([...highest.values()].slice(0, KEPT_RECORDS));
+  for (const record of records) {
+    const { header } = record;
+    const isThis = record.fingerprint === settled.fingerprint && record === highest.get(record.fingerprint);
+    if (!kept.has(record) && !isThis) {
+      // A record that somebody still keeps locked is somebody's hope.
+      if (engine.ledger.ownerOf(record) !== "alive") await ledger.remove(record);
+    } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {
+      await ledger.wipeBody(record);
+    }
+  }
+}
+
+async function removeAttempts<C, V>(engine: Engine<C, V>, fingerprint: string): Promise<void> {
+  const attempts = (await engine.ledger.list()).filter((record) => record.fingerprint === fingerprint);
+  // The highest last: until then it is the one that counts.
+  for (const record of attempts.sort((a, b) => a.attempt - b.attempt)) await engine.ledger.remove(record);
+}
+
+function claimedAtMs(record: FoundRecord): number {
+  return record.header?.claimedAtMs ?? record.writtenAtMs;
+}

@@ -1,0 +1,46 @@
+import type { CredentialStatus } from "./credential-session.ts";
+import { type Engine, needOf } from "./engine.ts";
+import { isCredentialError } from "./errors.ts";
+import { peek } from "./look.ts";
+import type { SpendHeader } from "./spend-header.ts";
+
+/** Reads the store and the record of its refresh token; takes no lock. */
+export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialStatus<V>> {
+  const { state } = engine;
+  const unsaved = state.unpersisted && state.current;
+  if (unsaved) {
+    const failure = { code: "ERR_OAUTH_STORE_NOT_WRITABLE", permanent: false };
+    return { state: "usable", handle: unsaved.handle, expired: needOf(engine, unsaved) === "now", failure };
+  }
+  try {
+    const stored = await peek(engine);
+    if (!stored || state.isDisowned(stored.identity.lineage)) return { state: "absent", expired: false };
+    const known = state.prepare(stored.credential, stored.identity, stored.marks);
+    const expired = needOf(engine, known) === "now" || state.isRejected(known.identity);
+    const failure = failureOf(stored.record?.header, stored.marks.snapshotHash, engine.clock.wallMs());
+    const refreshable = stored.refreshToken !== undefined && !failure?.permanent;
+    return { state: expired && !refreshable ? "unusable" : "usable", handle: known.handle, expired, failure };
+  } catch (error) {
+    if (isCredentialError(error) && error.code === "ERR_OAUTH_STORE_CORRUPT") {
+      return { state: "corrupt", expired: false, failure: { code: error.code, permanent: true } };
+    }
+    throw error;
+  }
+}
+
+function failureOf(
+  header: SpendHeader | undefined,
+  snapshotHash: string,
+  nowMs: number,
+): CredentialStatus<unknown>["failure"] {
+  if (!header) return undefined;
+  const permanent = (code: string) => ({ code: `ERR_OAUTH_STORE_${code}`, permanent: true });
+  if (header.state === "refused" && header.snapshotHash === snapshotHash) {
+    const interrupted = header.uncertain && header.outcomeCode !== "invalid_client";
+    return permanent(interrupted ? "INTERRUPTED" : "REFUSED");
+  }
+  if (header.state === "sealed" && header.outcomeCode === "wrong-account") return permanent("WRONG_OWNER");
+  const isPutOff = header.state === "unknown" || header.state === "deferred";
+  if (!isPutOff || header.nextAtMs === undefined || header.nextAtMs <= nowMs) return undefined;
+  return { code: "ERR_OAUTH_STORE_TRANSIENT", permanent: false, retryAtMs: header.nextAtMs };
+}

@@ -1,0 +1,217 @@
+import type { Installed } from "./credential-state.ts";
+import { isSame } from "./credential-state.ts";
+import { type Engine, needOf, type RefreshGoal } from "./engine.ts";
+import { CredentialError } from "./errors.ts";
+import { finish, openSealed, type SealedAnswer, superseded, transient } from "./finish.ts";
+import { Hold } from "./hold.ts";
+import { look, type StoredCredential } from "./look.ts";
+import { nextStarter, type StarterStep } from "./next-starter.ts";
+import { penOfRecord } from "./record-pen.ts";
+import { refusal, type SpendEnd, spend } from "./spend.ts";
+import { LEASE_MS } from "./spend-backoff.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { FoundRecord, OwnerProof } from "./spend-ledger.ts";
+import { flushUnpersisted } from "./unpersisted.ts";
+import { writeBack } from "./write-back.ts";
+
+const LOCK_TIMEOUT_MS = 60_000;
+const LONGEST_POLLING_MS = 60_000;
+const POLL_MS = 100;
+const MAX_ROUNDS = 3;
+
+/**
+ * One transaction: brings the credential to a generation that meets the goal, by adopting, finishing or spending.
+ * `publish` is called once, with the lock still held; a throw means there is nothing to publish.
+ */
+export async function transact<C, V>(
+  engine: Engine<C, V>,
+  goal: RefreshGoal,
+  publish: (installed: Installed<C, V>, epoch: number) => void,
+): Promise<void> {
+  const untilMs = engine.clock.monotonicMs() + LONGEST_POLLING_MS;
+  for (;;) {
+    const lock = await engine.ledger.lock({ timeoutMs: LOCK_TIMEOUT_MS, signal: engine.closing });
+    const hold = new Hold(lock, engine.clock, engine.state.epoch);
+    try {
+      const end = await runRounds(engine, hold, goal);
+      if (end !== "wait" && end !== "relock") {
+        publish(end, hold.epoch);
+        await engine.fault("published");
+        return;
+      }
+    } finally {
+      hold.end();
+    }
+    if (engine.clock.monotonicMs() >= untilMs) throw transient("in-progress", engine.clock.wallMs());
+    // Whoever claimed it may live: the lock is theirs to take if they need it.
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS * (0.5 + engine.random())));
+  }
+}
+
+async function runRounds<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  goal: RefreshGoal,
+): Promise<Installed<C, V> | "wait" | "relock"> {
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+    const end = await runRound(engine, hold, goal);
+    if (end !== "start-over") return end;
+    hold.rebase();
+  }
+  throw transient("store-moves", engine.clock.wallMs());
+}
+
+async function runRound<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  goal: RefreshGoal,
+): Promise<SpendEnd<C, V> | "wait"> {
+  await engine.fault("locked");
+  await flushUnpersisted(engine, hold);
+  const stored = await look(engine);
+  if (!stored || engine.state.isDisowned(stored.identity.lineage)) {
+    // A login made here since the flush is on its way into the store.
+    if (engine.state.unpersisted && !engine.state.signedOut) return "start-over";
+    throw absent(engine);
+  }
+  const sealed = await readSealed(engine, stored);
+  await engine.fault("judged");
+
+  const newer = engine.state.newerThan(stored.identity);
+  const isUnfinished = stored.record?.header?.state === "sealed" && sealed !== undefined;
+  if (newer && !isUnfinished) {
+    await writeBack(engine, hold, stored, newer);
+    return "start-over";
+  }
+  const step = nextStarter(viewOf(engine, stored, sealed));
+  // A successor that is known comes before anything older is used, and a token that has one is never sent again.
+  if (step.do === "finish" && sealed) {
+    const done = await finish(engine, hold, stored, penOf(engine, stored), sealed);
+    return done !== "start-over" && meets(engine, goal, done) ? done : "start-over";
+  }
+  if (step.do === "superseded") throw superseded();
+
+  const mine = engine.state.prepare(stored.credential, stored.identity, stored.marks);
+  if (meets(engine, goal, mine)) return mine;
+  takeUp(engine, hold, goal, mine);
+  return act(engine, hold, goal, stored, step);
+}
+
+/** Nothing stored will do: what the record says decides whether something is sent. */
+async function act<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  goal: RefreshGoal,
+  stored: StoredCredential<C>,
+  step: StarterStep,
+): Promise<SpendEnd<C, V> | "wait"> {
+  const { refreshToken, record } = stored;
+  if (refreshToken === undefined) {
+    throw new CredentialError(
+      "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
+      "there is nothing to refresh this credential with; a login is needed",
+      { reason: "no-refresh-token" },
+    );
+  }
+  switch (step.do) {
+    case "claim":
+      return spend(engine, hold, goal, { ...stored, refreshToken }, step);
+    case "wait":
+      return "wait";
+    case "defer":
+      if (step.clamp && record?.header) {
+        await engine.ledger.writeHeader(record, { ...record.header, nextAtMs: step.nextAtMs });
+      }
+      throw transient(step.code, step.nextAtMs);
+    case "refuse":
+      throw refusal(engine, step.code, step.interrupted);
+    case "held":
+      throw new CredentialError(
+        "ERR_OAUTH_STORE_HELD_ELSEWHERE",
+        "another process has refreshed this credential and could not save it yet",
+      );
+    default:
+      throw superseded();
+  }
+}
+
+/** Whether a credential may be handed to those who wait: step 4's "adopt". */
+function meets<C, V>(engine: Engine<C, V>, goal: RefreshGoal, installed: Installed<C, V>): boolean {
+  const { identity } = installed;
+  if (engine.state.isRejected(identity) || engine.state.newerThan(identity)) return false;
+  if (goal.not && isSame(goal.not, identity)) return false;
+  const need = needOf(engine, installed);
+  return goal.reason === "expiry" ? need === "no" : need !== "now";
+}
+
+/** Takes up what is stored, valid and newer, before trying to better it: a failure then leaves us with that. */
+function takeUp<C, V>(engine: Engine<C, V>, hold: Hold, goal: RefreshGoal, stored: Installed<C, V>): void {
+  const { current, epoch } = engine.state;
+  if (goal.reason !== "expiry" || engine.state.isRejected(stored.identity)) return;
+  if (epoch !== hold.epoch || needOf(engine, stored) === "now") return;
+  if (current === undefined || !isSame(current.identity, stored.identity)) engine.state.adopt(engine, stored);
+}
+
+async function readSealed<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+): Promise<SealedAnswer | undefined> {
+  const { record } = stored;
+  if (!record || (record.header && !["sealed", "settled"].includes(record.header.state))) return undefined;
+  const body = await engine.ledger.readBody(record);
+  return body && openSealed(engine, stored, body);
+}
+
+function viewOf<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  sealed: SealedAnswer | undefined,
+): Parameters<typeof nextStarter>[0] {
+  const { record } = stored;
+  return {
+    record,
+    owner: ownerOf(engine, record),
+    bodyOpens: sealed !== undefined,
+    snapshotHash: stored.marks.snapshotHash,
+    clientHash: stored.clientHash,
+    nowMs: engine.clock.wallMs(),
+  };
+}
+
+function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): OwnerProof {
+  const state = record?.header?.state;
+  const matters = record && (state === undefined || state === "claimed" || state === "held");
+  return matters ? engine.ledger.ownerOf(record) : "unproven";
+}
+
+function penOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): ReturnType<typeof penOfRecord> {
+  const { record, identity, marks } = stored;
+  if (!record) throw new Error("a sealed answer without a record");
+  const nowMs = engine.clock.wallMs();
+  // An unreadable header over a body that opens: the record is written anew, as what it must have been.
+  const header: SpendHeader = record.header ?? {
+    version: 1,
+    fingerprint: record.fingerprint,
+    state: "sealed",
+    attempt: record.attempt,
+    reason: "expiry",
+    claimedAtMs: nowMs,
+    leaseUntilMs: nowMs + LEASE_MS,
+    failures: 0,
+    uncertain: true,
+    lineage: identity.lineage,
+    generation: identity.generation,
+    snapshotHash: marks.snapshotHash,
+    clientHash: stored.clientHash,
+    owner: engine.owner,
+  };
+  return penOfRecord(engine.ledger, record, header);
+}
+
+function absent<C, V>(engine: Engine<C, V>): CredentialError {
+  if (engine.state.current && !engine.state.signedOut) engine.emit({ type: "loggedOut", elsewhere: true });
+  engine.state.clear();
+  return new CredentialError("ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED", "there is no login", {
+    reason: "absent",
+  });
+}

@@ -1,0 +1,101 @@
+import { type CommitPlan, commitSuccessor, noted } from "./commit.ts";
+import { type Installed, isSame } from "./credential-state.ts";
+import type { Engine } from "./engine.ts";
+import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
+import { look } from "./look.ts";
+import type { RecordPen } from "./record-pen.ts";
+import { settleRecord } from "./settle-record.ts";
+
+/** A credential that this process has and the store has not. */
+export type Unpersisted<C, V> =
+  | {
+      readonly what: "successor";
+      readonly plan: CommitPlan<C>;
+      /** Keeps the record locked when the successor is nowhere but here. */
+      readonly pen: RecordPen;
+    }
+  | {
+      readonly what: "login";
+      readonly installed: Installed<C, V>;
+      readonly pins: Readonly<Record<string, string>> | undefined;
+      /** What was stored when the login was made. */
+      readonly base: { readonly lineage: string | undefined };
+      /** What it may be put over: anything at first, later only the base. */
+      readonly over: { readonly lineage: string | undefined } | "anything";
+    };
+
+/**
+ * Saves what this process could not save before, as a compare-and-swap: a login or logout made meanwhile wins.
+ * Throws when it still cannot be saved.
+ */
+export async function flushUnpersisted<C, V>(engine: Engine<C, V>, hold: Hold): Promise<void> {
+  const waiting = engine.state.unpersisted;
+  if (!waiting) return;
+  if (waiting.what === "successor") await flushSuccessor(engine, hold, waiting);
+  else await flushLogin(engine, hold, waiting);
+}
+
+async function flushSuccessor<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  waiting: Unpersisted<C, V> & { what: "successor" },
+): Promise<void> {
+  const { plan, pen } = waiting;
+  const result = await commitSuccessor(engine, plan, hold.leftMs(HOLD_LIMIT_MS));
+  await engine.fault("committed");
+  await settleRecord(engine, pen, plan, result.done);
+  // A login or logout of this process may have dropped it meanwhile.
+  if (engine.state.unpersisted !== waiting) return;
+  engine.state.unpersisted = undefined;
+  if (result.done !== "committed") return;
+  const { installed } = result;
+  // What was merged with the store's own changes is what we hold from now on, under the same handle.
+  const { current } = engine.state;
+  if (current && isSame(current.identity, installed.identity)) {
+    engine.state.install({ ...installed, handle: current.handle });
+  }
+  const { lineage, generation } = installed.identity;
+  engine.emit({ type: "persisted", lineage, generation });
+}
+
+async function flushLogin<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  waiting: Unpersisted<C, V> & { what: "login" },
+): Promise<void> {
+  const { installed, pins, over } = waiting;
+  const { lineage, generation } = installed.identity;
+  if (over !== "anything" && (await look(engine))?.identity.lineage !== over.lineage) {
+    // Somebody logged in or out since: theirs is the later word.
+    if (engine.state.unpersisted === waiting) engine.state.unpersisted = undefined;
+    return;
+  }
+  await forgetSpending(engine, installed.marks.fingerprint);
+  await engine.store.update(
+    engine.key,
+    async () => {
+      await engine.ledger.writeLineage({
+        version: 1,
+        lineage,
+        current: noted(installed.identity, installed.marks),
+        pins,
+      });
+      await engine.fault("noted");
+      return { write: engine.kind.serialize(installed.credential) };
+    },
+    {
+      lockTimeoutMs: hold.leftMs(HOLD_LIMIT_MS),
+      quarantine: true,
+      faultPoint: (name) => engine.fault(name),
+    },
+  );
+  if (engine.state.unpersisted === waiting) engine.state.unpersisted = undefined;
+  engine.emit({ type: "persisted", lineage, generation });
+}
+
+/** A refresh token that was just issued has not been spent, whatever a record of the same text says. */
+async function forgetSpending<C, V>(engine: Engine<C, V>, fingerprint: string | undefined): Promise<void> {
+  for (const record of await engine.ledger.list()) {
+    if (record.fingerprint === fingerprint) await engine.ledger.remove(record);
+  }
+}
