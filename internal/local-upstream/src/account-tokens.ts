@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { SecretLabels } from "./seen-log.ts";
+import type { SecretLabels } from "./secret-labels.ts";
 
 /** Who the account's tokens say they belong to. */
 export interface AccountProfile {
@@ -29,7 +29,7 @@ export interface AccountTokenBook {
   readonly profile: AccountProfile;
 }
 
-export type AccountRefusal = "refresh_token_expired" | "refresh_token_reused" | "refresh_token_invalidated";
+type AccountRefusal = "refresh_token_expired" | "refresh_token_reused" | "refresh_token_invalidated";
 
 export function createAccountTokenBook(labels: SecretLabels, accessTtlSeconds: number): AccountTokenBook {
   const profile: AccountProfile = {

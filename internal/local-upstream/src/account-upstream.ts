@@ -1,4 +1,6 @@
-import { createHash, randomBytes, randomInt } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { answerBackend } from "./account-backend.ts";
+import { createDeviceFlow } from "./account-device.ts";
 import { type AccountProfile, type AccountTokens, createAccountTokenBook } from "./account-tokens.ts";
 import { createFaultSwitch, type Fault, type FaultOptions } from "./faults.ts";
 import { createHoldGate, type Hold } from "./hold-gate.ts";
@@ -55,7 +57,6 @@ export async function startAccountUpstream(options: AccountUpstreamOptions): Pro
   const { log, accessTokenTtlSeconds, onApiKey } = options;
   const book = createAccountTokenBook(log.labels, accessTokenTtlSeconds);
   const codes = new Map<string, { redirectUri: string; challenge: string; clientId: string }>();
-  const devices = new Map<string, { userCode: string; clientId: string; approved: boolean }>();
   const refreshFaults = createFaultSwitch();
   const revokeFaults = createFaultSwitch();
   const refreshGate = createHoldGate();
@@ -69,6 +70,11 @@ export async function startAccountUpstream(options: AccountUpstreamOptions): Pro
     log.labels.issue("account-code", code);
     return code;
   };
+
+  const device = createDeviceFlow({
+    grantCode: (clientId, challenge) =>
+      grantCode(clientId, `${issuer.origin}/deviceauth/callback`, challenge),
+  });
 
   const authorize = ({ url, response }: Exchange) => {
     const query = url.searchParams;
@@ -141,79 +147,15 @@ export async function startAccountUpstream(options: AccountUpstreamOptions): Pro
     sendJson(exchange.response, 200, {});
   };
 
-  const startDevice = ({ seen, response }: Exchange) => {
-    const { client_id: clientId = "" } = (seen.bodyJson ?? {}) as { client_id?: string };
-    const id = `dev-${randomBytes(12).toString("base64url")}`;
-    const userCode = `${randomInt(1000, 9999)}-${randomInt(1000, 9999)}`;
-    devices.set(id, { userCode, clientId, approved: false });
-    // The interval is a string of seconds there, and so it is here.
-    sendJson(response, 200, { device_auth_id: id, user_code: userCode, interval: "1" });
-  };
-
-  const pollDevice = ({ seen, response }: Exchange) => {
-    const asked = (seen.bodyJson ?? {}) as { device_auth_id?: string; user_code?: string };
-    const id = asked.device_auth_id ?? "";
-    const device = devices.get(id);
-    if (device === undefined || device.userCode !== asked.user_code || !device.approved) {
-      return sendJson(response, 403, { error: "authorization_pending" });
-    }
-    devices.delete(id);
-    const verifier = randomBytes(48).toString("base64url");
-    const challenge = createHash("sha256").update(verifier).digest("base64url");
-    const code = grantCode(device.clientId, `${issuer.origin}/deviceauth/callback`, challenge);
-    sendJson(response, 200, { authorization_code: code, code_challenge: challenge, code_verifier: verifier });
-  };
-
-  const approveDevice = (userCode: string) => {
-    const device = [...devices.values()].find((one) => one.userCode === userCode);
-    if (!device) throw new Error("that device code was never given out, or is used already");
-    device.approved = true;
-  };
-
-  const devicePage = ({ url, response }: Exchange) => {
-    const userCode = url.searchParams.get("user_code");
-    const known = [...devices.values()].some((one) => one.userCode === userCode);
-    if (userCode !== null && known) approveDevice(userCode);
-    response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
-    response.end(known ? approvedPage : codePage);
-  };
-
-  const backend = ({ seen, response }: Exchange) => {
-    const bearer = /^bearer +(\S+)$/i.exec(seen.headers["authorization"] ?? "")?.[1] ?? "";
-    if (!book.isAccepted(bearer)) return sendJson(response, 401, { error: { code: "token_expired" } });
-    const { accountId, planType } = book.profile;
-    if (seen.path.endsWith("/accounts/check")) {
-      const account = { account_id: accountId, plan_type: planType, name: "Local workspace" };
-      return sendJson(response, 200, {
-        accounts: { [accountId]: { account } },
-        account_ordering: [accountId],
-      });
-    }
-    if (!seen.path.endsWith("/usage")) return sendJson(response, 404, { error: { code: "not_found" } });
-    const window = (seconds: number, percent: number) => ({
-      used_percent: percent,
-      limit_window_seconds: seconds,
-      reset_after_seconds: seconds,
-      reset_at: Math.floor(Date.now() / 1000) + seconds,
-    });
-    const rateLimit = {
-      allowed: true,
-      limit_reached: false,
-      primary_window: window(5 * 3600, 3),
-      secondary_window: window(7 * 24 * 3600, 1),
-    };
-    sendJson(response, 200, { plan_type: planType, rate_limit: rateLimit });
-  };
-
   const routes: Record<string, (exchange: Exchange) => void | Promise<void>> = {
     "GET /oauth/authorize": authorize,
     "POST /oauth/token": token,
     "POST /oauth/revoke": revoke,
-    "POST /api/accounts/deviceauth/usercode": startDevice,
-    "POST /api/accounts/deviceauth/token": pollDevice,
-    "GET /codex/device": devicePage,
-    "GET /backend-api/wham/accounts/check": backend,
-    "GET /backend-api/wham/usage": backend,
+    "POST /api/accounts/deviceauth/usercode": device.start,
+    "POST /api/accounts/deviceauth/token": device.poll,
+    "GET /codex/device": device.page,
+    "GET /backend-api/wham/accounts/check": (exchange) => answerBackend(exchange, book),
+    "GET /backend-api/wham/usage": (exchange) => answerBackend(exchange, book),
   };
   const server = await startLoopbackServer({
     name: "account",
@@ -235,7 +177,7 @@ export async function startAccountUpstream(options: AccountUpstreamOptions): Pro
       profile: book.profile,
       issueTokens: () => book.issue(),
       approve: playBrowser,
-      approveDevice,
+      approveDevice: (userCode) => device.approve(userCode),
       setApiKeyExchange(mode) {
         apiKeyExchange = mode;
       },
@@ -260,9 +202,6 @@ export async function startAccountUpstream(options: AccountUpstreamOptions): Pro
 }
 
 const tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange";
-const approvedPage = "<!doctype html><title>Signed in</title><p>Signed in. You may close this page.</p>";
-const codePage =
-  "<!doctype html><title>Sign in a device</title><form><label>Code <input name=user_code></label><button>Sign in</button></form>";
 
 function refuse(response: Exchange["response"], code: string): void {
   const status = code === "invalid_grant" ? 400 : 401;
