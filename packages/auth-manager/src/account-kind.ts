@@ -33,6 +33,7 @@ export function accountKind(configured: Provenance): CredentialKind<AccountCrede
     spendable: (credential) => credential.refreshToken,
     bearer: (credential) => credential.bearer,
     needsRefresh: refreshNeed,
+    lifetimeMs: (credential) => credential.accessClaims?.lifetimeMs,
     sameOwner(a, b) {
       if (a.method !== b.method || issuer(a) !== issuer(b) || client(a) !== client(b)) return false;
       // Two API keys tell nothing of whose they are: only the same key is surely the same owner.

@@ -23,11 +23,11 @@ import type { AuthManager, AuthManagerOptions, StatusOptions, WaitOptions } from
 import { type BrowserLogin, type BrowserLoginOptions, runBrowserLogin } from "./browser-login.ts";
 import { type DeviceLogin, runDeviceLogin } from "./device-login.ts";
 import { AuthManagerError, isAuthManagerError } from "./errors.ts";
+import { EventRelay } from "./event-relay.ts";
 import { ExternalAccount, type ExternalRefresher, type ExternalTokens } from "./external-account.ts";
 import type { LoginContext } from "./login-context.ts";
 import { LoginDesk } from "./login-desk.ts";
 import { externalStatus, storedStatus } from "./read-status.ts";
-import { relayEvent } from "./relay-event.ts";
 import { revokeCredential } from "./revoke-credential.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -78,12 +78,11 @@ class Account implements AuthManager {
       refreshGrant: accountRefreshGrant({ transport, tokenUrl, provenance, identity, now }),
       revoke,
       random,
+      clock: { wallMs: now, monotonicMs: () => performance.now() },
       faultPoint,
     });
-    this.#session.onEvent((event) => {
-      const meant = relayEvent(event);
-      if (meant !== undefined) this.#events.emit(meant);
-    });
+    const relay = new EventRelay((event) => this.#events.emit(event));
+    this.#session.onEvent((event) => relay.hear(event));
     this.#desk = new LoginDesk({
       install: (credential) => ours(async () => void (await this.#session.login(credential))),
       discard,
@@ -125,7 +124,13 @@ class Account implements AuthManager {
     const { refresh = false, signal } = options;
     if (this.#external !== undefined) return externalStatus(this.#external);
     const refreshError = refresh ? await this.#refreshError(signal) : undefined;
-    return storedStatus(await ours(() => this.#session.status()), refreshError);
+    return ours(async () => {
+      const stored = await this.#session.status();
+      // Only the records know in which words the server ended a login.
+      const ended = stored.failure?.permanent === true ? await this.#session.explain() : undefined;
+      const endedBy = ended?.spends.find((spend) => spend.current)?.outcomeCode;
+      return storedStatus(stored, { refreshError, endedBy });
+    });
   }
 
   explain(): Promise<CredentialExplanation> {

@@ -123,10 +123,15 @@ describe("a refresh", () => {
 });
 
 describe("a refused refresh", () => {
-  it.each(["refresh_token_reused", "refresh_token_expired", "refresh_token_invalidated", "invalid_grant"])(
+  it.each([
+    ["refresh_token_reused", "reused"],
+    ["refresh_token_expired", "expired"],
+    ["refresh_token_invalidated", "revoked"],
+    ["invalid_grant", "other"],
+  ])(
     "(%s) is asked once, whoever asks again: the method stays, the token is null",
     proves("auth-manager/refused-once"),
-    async (code) => {
+    async (code, reason) => {
       await using account = await openAccount(upstream);
       const { accessToken, refreshToken } = await account.seed();
       const file = await readFile(account.home.file("auth.json"), "utf8");
@@ -142,7 +147,7 @@ describe("a refused refresh", () => {
       expect(account.refreshes()).toBe(1);
       for (const status of statuses) {
         expect([status.method, status.token]).toEqual(["chatgpt", null]);
-        expect(status.failure).toMatchObject({ code: "ERR_AUTH_MANAGER_REFUSED", permanent: true });
+        expect(status.failure).toMatchObject({ code: "ERR_AUTH_MANAGER_REFUSED", permanent: true, reason });
         expect(status.email).toBe(upstream.account.profile.email);
         expectNoSecret(status, [accessToken, refreshToken]);
       }
