@@ -109,6 +109,11 @@ describe(accountRefreshGrant, () => {
     expect(answer).toEqual(expected);
   });
 
+  it("takes a refused redirect for an answer that spent nothing", async () => {
+    const refused = new TransportError("ERR_TRANSPORT_REDIRECT_REFUSED", "no", { sent: "yes" });
+    expect((await grant(refused)).answer).toMatchObject({ sent: "yes", status: 307 });
+  });
+
   it("drops the text of a foreign error", async () => {
     const { answer } = await grant(new Error("sent rt-planted to the wrong place"));
     expect(answer).toEqual({ sent: "unknown", code: "transport_failed" });

@@ -42,6 +42,10 @@ export function accountRefreshGrant(options: AccountRefreshGrantOptions): Refres
     } catch (error) {
       // Only the kind of failure passes: a foreign error may quote the body.
       const isTransport = isTransportError(error);
+      // Somebody answered, and it was not the token endpoint: nothing was spent.
+      if (isTransport && error.code === "ERR_TRANSPORT_REDIRECT_REFUSED") {
+        return { sent: "yes", status: error.status ?? 307, body: new Uint8Array() };
+      }
       return {
         sent: isTransport && error.sent === "no" ? "no" : "unknown",
         code: isTransport ? error.code : "transport_failed",

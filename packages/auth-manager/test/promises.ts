@@ -86,6 +86,10 @@ export const promises = {
       "A refused refresh is sent once, across callers, polls and processes; the method stays, the token is null.",
     room,
   },
+  "auth-manager/wrong-account": {
+    promise: "A refresh answered for another account changes nothing and is not repeated before a new login.",
+    room,
+  },
   "auth-manager/transient": {
     promise: "A refresh that fails for now leaves the old token in use and the login untouched.",
     room,

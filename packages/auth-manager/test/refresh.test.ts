@@ -181,6 +181,32 @@ describe("a refused refresh", () => {
   });
 });
 
+describe("an answer for another account", () => {
+  it(
+    "is not installed, and nothing more is sent until somebody logs in",
+    proves("auth-manager/wrong-account"),
+    async () => {
+      await using account = await openAccount(upstream);
+      await account.seed();
+      const file = await readFile(account.home.file("auth.json"), "utf8");
+      const { profile } = upstream.account;
+      const { accountId } = profile;
+      profile.accountId = "acct-somebody-else";
+      try {
+        for (let times = 0; times < 2; times += 1) {
+          const status = await account.manager.status({ refresh: true });
+          expect([status.method, status.token, status.accountId]).toEqual(["chatgpt", null, accountId]);
+          expect(status.failure).toMatchObject({ code: "ERR_AUTH_MANAGER_WRONG_ACCOUNT", permanent: true });
+        }
+        expect(account.refreshes()).toBe(1);
+        expect(await readFile(account.home.file("auth.json"), "utf8")).toBe(file);
+      } finally {
+        profile.accountId = accountId;
+      }
+    },
+  );
+});
+
 describe("a refresh that fails for now", () => {
   it.each([500, 429, 403, "cut"] as const)(
     "(%s) leaves the old token in use and the login as it is",
