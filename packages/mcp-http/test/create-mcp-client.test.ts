@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { expectNoSecret, proves } from "@hawser/test-kit";
-import { createUndiciTransport } from "@hawser/transport";
+import { createUndiciTransport, type HttpTransport, Operation, type OperationKey } from "@hawser/transport";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMcpClient, isMcpHttpError, type McpClientOptions } from "../src/index.ts";
 import { fakeSession, storeError } from "./fake-session.ts";
@@ -67,6 +68,39 @@ describe(createMcpClient, () => {
     session.logout();
     await client.callTool({ name: "echo" });
     expect(lines(server, "POST tools/call")).toEqual(["POST tools/call"]);
+  });
+
+  it("asks for a login, with the challenge, where one is wanted and nobody is logged in", async () => {
+    const { server, session, client } = await setUp();
+    session.logout();
+    server.accepted = new Set(["A"]);
+    expect(await failure(client.connect())).toMatchObject({
+      code: "ERR_MCP_HTTP_AUTHORIZATION_REQUIRED",
+      challenge: 'Bearer error="invalid_token"',
+      status: 401,
+    });
+    expect(server.log).toEqual(["POST initialize"]);
+  });
+
+  it("does not charge the wait for a due refresh to the handshake", async () => {
+    const { server, session, client } = await setUp({ connectTimeoutMs: 150 });
+    let waits = 1;
+    session.onEnsureFresh = () =>
+      waits-- > 0 ? new Promise((resolve) => setTimeout(resolve, 200)) : undefined;
+    await client.connect();
+    expect(lines(server, "POST initialize")).toHaveLength(1);
+  });
+
+  it("sends nothing when the login has ended before", async () => {
+    const { server, session, client } = await setUp();
+    session.onEnsureFresh = () => {
+      throw storeError("ERR_OAUTH_STORE_REFUSED");
+    };
+    expect(await failure(client.connect())).toMatchObject({
+      code: "ERR_MCP_HTTP_AUTHORIZATION_REQUIRED",
+      reason: "ERR_OAUTH_STORE_REFUSED",
+    });
+    expect(server.log).toEqual([]);
   });
 
   describe("a rejected token", () => {
@@ -358,6 +392,49 @@ describe(createMcpClient, () => {
       expect(lines(server, "POST tools/call")).toHaveLength(1);
     });
   });
+
+  it(
+    "opens the session for everybody and calls for the caller",
+    proves("mcp-http/whose-request"),
+    async () => {
+      const caller = new AsyncLocalStorage<string>();
+      const key: OperationKey<string> = { id: Symbol("caller") };
+      const wire = createUndiciTransport();
+      const seen: unknown[] = [];
+      const watching: HttpTransport = {
+        send: (request) => {
+          const what = request.method === "POST" ? JSON.parse(request.body as string).method : request.method;
+          seen.push([what, caller.getStore(), request.operation?.get(key), request.operation?.label]);
+          return wire.send(request);
+        },
+      };
+      const { server, client } = await setUp({ transport: watching });
+      const operation = Operation.start({ label: "turn" }).with(key, "carol");
+      await caller.run("carol", () => client.callTool({ name: "echo" }, { operation }));
+      await server.waitFor(1, "GET");
+      await wire[Symbol.asyncDispose]();
+      expect(new Set(seen)).toEqual(
+        new Set([
+          ["initialize", undefined, undefined, "initialize"],
+          ["notifications/initialized", undefined, undefined, undefined],
+          ["GET", undefined, undefined, undefined],
+          ["tools/call", "carol", "carol", "turn"],
+        ]),
+      );
+    },
+  );
+
+  it(
+    "heeds the deadline of the operation it is called in",
+    proves("mcp-http/nothing-after-deadline"),
+    async () => {
+      const { server, client } = await connected();
+      server.before = ({ what }) => (what === "POST tools/call" ? new Promise(() => {}) : undefined);
+      const operation = Operation.start({ label: "turn", timeoutMs: 40 });
+      const error = await failure(client.callTool({ name: "echo" }, { operation }));
+      expect(error).toMatchObject({ code: "ERR_MCP_HTTP_TIMEOUT" });
+    },
+  );
 
   describe("other exchanges", () => {
     it("recover the event stream once", proves("mcp-http/every-exchange-recovers"), async () => {

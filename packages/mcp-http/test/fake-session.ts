@@ -6,6 +6,8 @@ export interface FakeSession extends BearerSource {
   readonly refreshes: number;
   /** Called for each refresh; what it throws is the refresh's failure. */
   onRefresh: () => void | Promise<void>;
+  /** Called before a token is handed out. */
+  onEnsureFresh: () => void | Promise<void>;
   /** Nobody is logged in. */
   logout(): void;
 }
@@ -28,6 +30,7 @@ export function fakeSession(tokens: readonly string[] = ["A", "B", "C", "D"]): F
   };
   const session: FakeSession = {
     onRefresh: () => {},
+    onEnsureFresh: () => {},
     get refreshes() {
       return refreshes;
     },
@@ -36,6 +39,7 @@ export function fakeSession(tokens: readonly string[] = ["A", "B", "C", "D"]): F
     },
     snapshot: () => (loggedIn ? handle() : undefined),
     async ensureFresh() {
+      await session.onEnsureFresh();
       if (!loggedIn) throw storeError("ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED");
       return handle();
     },

@@ -1,6 +1,7 @@
 import { type LocalUpstream, startLocalUpstream } from "@hawser/local-upstream";
 import {
   type CredentialSession,
+  createAggregateFileStore,
   createCredentialSession,
   createMemoryStore,
   type OAuthCredential,
@@ -8,8 +9,13 @@ import {
   oauthCredential,
   storeKey,
 } from "@hawser/oauth-store";
-import { expectNoSecret, proves } from "@hawser/test-kit";
-import { createDispatcher, createUndiciTransport, type TransportWrapper } from "@hawser/transport";
+import { expectNoSecret, proves, temporaryHome } from "@hawser/test-kit";
+import {
+  createDispatcher,
+  createUndiciTransport,
+  type HttpTransport,
+  type TransportWrapper,
+} from "@hawser/transport";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   createMcpClient,
@@ -25,6 +31,8 @@ const clientInfo = { name: "test", version: "1.0.0" };
 let upstream: LocalUpstream;
 let session: CredentialSession<OAuthCredential, OAuthView>;
 let client: McpClient;
+let wire: HttpTransport;
+let freshWire: HttpTransport;
 let cleanups: (() => PromiseLike<unknown>)[];
 /** Moves the session's clocks ahead. */
 let aheadMs: number;
@@ -41,35 +49,37 @@ beforeEach(async () => {
     () => dispatcher.close(),
     () => fresh.close(),
   );
-  const wire = createUndiciTransport({ dispatcher });
-  const serverUrl = upstream.mcp.url.href;
-  session = createCredentialSession({
-    kind: oauthCredential,
-    store: createMemoryStore(),
-    key: storeKey(serverName, serverUrl),
-    refreshGrant: createMcpRefreshGrant({ transport: createUndiciTransport({ dispatcher: fresh }) }),
-    clock: { wallMs: () => Date.now() + aheadMs, monotonicMs: () => performance.now() + aheadMs },
-  });
+  wire = createUndiciTransport({ dispatcher });
+  freshWire = createUndiciTransport({ dispatcher: fresh });
+  session = createCredentialSession({ ...sessionOptions(), store: createMemoryStore() });
   cleanups.push(() => session.settle());
-  const login = await loginMcpServer({
-    serverName,
-    serverUrl,
-    transport: wire,
-    session,
-    clientName: "Hawser test",
-  });
-  await upstream.mcp.approve(login.authorizationUrl.href);
-  await login.completed;
-  client = createMcpClient({
-    serverName,
-    url: serverUrl,
-    transport: withAffinity(wire),
-    session,
-    clientInfo,
-  });
+  await logIn(session);
+  client = clientOf(session);
   cleanups.push(() => client.close());
   await client.connect();
 });
+
+function sessionOptions() {
+  return {
+    kind: oauthCredential,
+    key: storeKey(serverName, upstream.mcp.url.href),
+    refreshGrant: createMcpRefreshGrant({ transport: freshWire }),
+    clock: { wallMs: () => Date.now() + aheadMs, monotonicMs: () => performance.now() + aheadMs },
+  };
+}
+
+async function logIn(target: typeof session) {
+  const serverUrl = upstream.mcp.url;
+  const options = { serverName, serverUrl, transport: wire, session: target, clientName: "Hawser test" };
+  const login = await loginMcpServer(options);
+  await upstream.mcp.approve(login.authorizationUrl.href);
+  await login.completed;
+}
+
+function clientOf(source: typeof session) {
+  const { url } = upstream.mcp;
+  return createMcpClient({ serverName, url, transport: withAffinity(wire), session: source, clientInfo });
+}
 
 afterEach(async () => {
   for (const cleanup of cleanups.reverse()) await cleanup();
@@ -99,17 +109,15 @@ const failure = (work: Promise<unknown>): Promise<Error> =>
 const initializes = () => upstream.seen.filter(({ rpcMethod }) => rpcMethod === "initialize").length;
 const toolCalls = () => upstream.seen.filter(({ rpcMethod }) => rpcMethod === "tools/call");
 
-async function callAnyTool(limits: { timeoutMs?: number } = {}) {
-  const [tool] = await client.listTools();
-  return client.callTool({ name: tool?.name ?? "", arguments: { text: "hi" } }, limits);
+async function echo(limits: { timeoutMs?: number } = {}) {
+  return client.callTool({ name: "echo", arguments: { text: "hi" } }, limits);
 }
 
 describe("against a real authorization server", () => {
   it("lets fifty calls succeed with one refresh", proves("mcp-http/storm"), async () => {
     const hold = upstream.mcp.holdToolCalls(50);
-    const [tool] = await client.listTools();
     const calls = Array.from({ length: 50 }, (_, index) =>
-      client.callTool({ name: tool?.name ?? "", arguments: { text: `call ${index}` } }),
+      client.callTool({ name: "echo", arguments: { text: `call ${index}` } }),
     );
     await hold.held;
     expect(await upstream.mcp.destroyAccessTokens()).toBeGreaterThan(0);
@@ -120,19 +128,46 @@ describe("against a real authorization server", () => {
     expect(toolCalls()).toHaveLength(100);
   });
 
+  it("sends one refresh for two sessions on one file", proves("mcp-http/storm"), async () => {
+    await using home = await temporaryHome();
+    const open = () =>
+      createCredentialSession({
+        ...sessionOptions(),
+        home: home.path,
+        store: createAggregateFileStore({
+          path: home.file("credentials.json"),
+          lockPath: home.file("store.lock"),
+        }),
+      });
+    const sessions = [open(), open()] as const;
+    await logIn(sessions[0]);
+    const clients = sessions.map((one) => clientOf(one));
+    for (const one of clients) await one.connect();
+    const hold = upstream.mcp.holdToolCalls(20);
+    const calls = clients.flatMap((one) =>
+      Array.from({ length: 10 }, () => one.callTool({ name: "echo", arguments: { text: "hi" } })),
+    );
+    await hold.held;
+    await upstream.mcp.destroyAccessTokens();
+    hold.release();
+    expect(await Promise.all(calls)).toHaveLength(20);
+    expect(upstream.mcp.refreshGrants).toBe(1);
+    for (const one of clients) await one.close();
+    for (const one of sessions) await one.settle();
+  });
+
   it("renews a dropped session once", proves("mcp-http/session-once"), async () => {
-    await callAnyTool();
+    await echo();
     upstream.mcp.dropSessions();
-    await Promise.all([callAnyTool(), callAnyTool(), callAnyTool()]);
+    await Promise.all([echo(), echo(), echo()]);
     expect(initializes()).toBe(2);
     expect(upstream.mcp.refreshGrants).toBe(0);
   });
 
   it("renews session and token in one call", proves("mcp-http/recoveries-compose"), async () => {
-    const [tool] = await client.listTools();
     upstream.mcp.dropSessions();
     await upstream.mcp.destroyAccessTokens();
-    await client.callTool({ name: tool?.name ?? "", arguments: { text: "hi" } });
+    await echo();
     expect(initializes()).toBeGreaterThanOrEqual(2);
     expect(upstream.mcp.refreshGrants).toBe(1);
   });
@@ -141,18 +176,16 @@ describe("against a real authorization server", () => {
     "keeps the token that a call did not live to see",
     proves("mcp-http/nothing-after-deadline"),
     async () => {
-      const [tool] = await client.listTools();
-      const call = { name: tool?.name ?? "", arguments: { text: "hi" } };
       const hold = upstream.mcp.holdRefreshes(1);
       await upstream.mcp.destroyAccessTokens();
-      expect(await failure(client.callTool(call, { timeoutMs: 100 }))).toMatchObject({
+      expect(await failure(echo({ timeoutMs: 100 }))).toMatchObject({
         code: "ERR_MCP_HTTP_TIMEOUT",
       });
       await hold.held;
       hold.release();
       await session.settle();
       const before = toolCalls().length;
-      await client.callTool(call);
+      await echo();
       expect(upstream.mcp.refreshGrants).toBe(1);
       expect(toolCalls()).toHaveLength(before + 1);
     },
@@ -164,12 +197,12 @@ describe("against a real authorization server", () => {
     async () => {
       await upstream.mcp.destroyAccessTokens();
       upstream.mcp.failRefresh(500);
-      const error = await failure(callAnyTool());
+      const error = await failure(echo());
       expect(error).toMatchObject({ code: "ERR_MCP_HTTP_CREDENTIAL_UNAVAILABLE", retry: "after" });
       expect(upstream.mcp.refreshGrants).toBe(1);
       upstream.mcp.failRefresh(undefined);
       aheadMs += 60_000;
-      await callAnyTool();
+      await echo();
       expect(upstream.mcp.refreshGrants).toBe(2);
     },
   );
@@ -181,7 +214,7 @@ describe("against a real authorization server", () => {
       const { accessToken } = (await session.ensureFresh()).view;
       await upstream.mcp.destroyAccessTokens();
       upstream.mcp.refuseRefresh("invalid_grant");
-      const errors = [await failure(callAnyTool()), await failure(callAnyTool())];
+      const errors = [await failure(echo()), await failure(echo())];
       for (const error of errors) {
         expect(error).toMatchObject({
           code: "ERR_MCP_HTTP_AUTHORIZATION_REQUIRED",

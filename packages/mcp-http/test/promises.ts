@@ -104,6 +104,11 @@ export const promises = {
       "The status of a login is told from what is configured, then from what is stored, then from what the server offers, and is unknown where that fails.",
     room: "mcp-http",
   },
+  "mcp-http/whose-request": {
+    promise:
+      "A call's requests carry its caller's operation and context; what belongs to the session carries nobody's, whoever came first.",
+    room: "mcp-http",
+  },
   "mcp-http/no-secret": {
     promise: "No token can be read in this package's errors, objects or causes.",
     room: "mcp-http",
