@@ -12,7 +12,7 @@ afterAll(() => upstream[Symbol.asyncDispose]());
 
 /** Three processes that refresh the login in `home` at the same moment; what each then holds. */
 async function refreshTogether(home: string): Promise<unknown[]> {
-  const script = new URL("./refreshing-process.ts", import.meta.url);
+  const script = new URL("./refresh-account.child.ts", import.meta.url);
   const children = Array.from({ length: 3 }, () =>
     spawnChild({ script, args: [home, upstream.account.issuer.href] }),
   );
