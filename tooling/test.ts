@@ -35,7 +35,7 @@ const steps: Step[] = [
   },
   { name: "tests", command: tests, after: ["build"], env: long ? { HAWSER_TEST_LONG: "1" } : {} },
   { name: "types", command: ["turbo", "run", "check:types", "--output-logs=errors-only"], after: ["build"] },
-  { name: "unused code", command: ["knip"] },
+  { name: "unused code", command: ["knip", "--no-config-hints"] },
   { name: "public surface", command: script("tooling/api-report.ts"), after: ["build"] },
   { name: "size", command: ["size-limit"], after: ["build"] },
   { name: "packaging", command: script("tooling/check-packaging.ts"), after: ["build"] },

@@ -1,9 +1,10 @@
 import { parseArgs } from "node:util";
 import { Narrator } from "./narrator.ts";
-import { Stage } from "./stage.ts";
+import { type RealProvider, Stage } from "./stage.ts";
 import { takeTour } from "./take-tour.ts";
 
 const HELP = `usage: npm start -- [--once] [--app-server-port N] [--exec-server-port N]
+                     [--upstream URL --model NAME]
 
 Starts a whole provider on loopback, the exec-server and the app-server, takes the tour as real clients and
 prints what was seen on the wire. Then everything stays up until Ctrl-C.
@@ -11,6 +12,8 @@ prints what was seen on the wire. Then everything stays up until Ctrl-C.
   --once                exit after the tour: 0 only if every step held
   --app-server-port N   port of the app-server (default: a free one)
   --exec-server-port N  port of the exec-server (default: a free one)
+  --upstream URL        a Responses API elsewhere, its key in HAWSER_API_KEY; the tour is then one turn
+  --model NAME          the model to ask for there
 `;
 
 const narrator = new Narrator();
@@ -78,6 +81,8 @@ function readOptions() {
         help: { type: "boolean", short: "h", default: false },
         "app-server-port": { type: "string", default: "0" },
         "exec-server-port": { type: "string", default: "0" },
+        upstream: { type: "string" },
+        model: { type: "string" },
       },
     });
     return {
@@ -85,11 +90,21 @@ function readOptions() {
       help: values.help,
       appServerPort: port(values["app-server-port"]),
       execServerPort: port(values["exec-server-port"]),
+      provider: values.upstream === undefined ? undefined : provider(values.upstream, values.model),
     };
   } catch (error) {
     narrator.say(`hawser: ${messageOf(error)}`);
     return undefined;
   }
+}
+
+function provider(upstream: string, model: string | undefined): RealProvider {
+  const apiKey = process.env["HAWSER_API_KEY"];
+  if (!URL.canParse(upstream)) throw new Error(`--upstream ${JSON.stringify(upstream)} is not a URL`);
+  if (model === undefined) throw new Error("--upstream needs --model NAME");
+  if (apiKey === undefined || apiKey === "")
+    throw new Error("--upstream needs the provider's key in HAWSER_API_KEY");
+  return { url: new URL(upstream), model, apiKey };
 }
 
 function port(text: string): number {

@@ -8,13 +8,24 @@ import { ServerProcess } from "./server-process.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 
+/** Variable that hands the provider's key to the app-server, and names it in the configuration. */
+const PROVIDER_KEY = "HAWSER_API_KEY";
+
 /** Name of the MCP server in the app-server's configuration. */
 export const MCP_SERVER = "local";
+
+/** A model provider elsewhere, instead of the local one. */
+export interface RealProvider {
+  readonly url: URL;
+  readonly model: string;
+  readonly apiKey: string;
+}
 
 export interface StageOptions {
   /** Port of each server; 0 takes a free one. */
   readonly appServerPort: number;
   readonly execServerPort: number;
+  readonly provider?: RealProvider | undefined;
 }
 
 /** Everything the tour plays on: the upstream in this process, the two servers in their own, a temporary home. */
@@ -52,6 +63,11 @@ export class Stage {
       await stage.close();
       throw error;
     }
+  }
+
+  /** Whether the tour can look at the model's wire: it is the upstream of this process. */
+  get providerIsLocal(): boolean {
+    return this.#options.provider === undefined;
   }
 
   get appServer(): ServerProcess {
@@ -135,6 +151,7 @@ export class Stage {
         CODEX_APP_SERVER_LOGIN_ISSUER: this.upstream.account.issuer.href,
         CODEX_REFRESH_TOKEN_URL_OVERRIDE: this.upstream.account.tokenUrl.href,
         CODEX_REVOKE_TOKEN_URL_OVERRIDE: this.upstream.account.revokeUrl.href,
+        [PROVIDER_KEY]: this.#options.provider?.apiKey,
       },
       readyLine: /listening on:\s*(ws:\/\/\S+)/,
     });
@@ -142,14 +159,16 @@ export class Stage {
 
   #appConfig(): string {
     const { model, mcp, account } = this.upstream;
-    return `model = "local-model"
-model_provider = "local"
+    const { provider } = this.#options;
+    const access = provider === undefined ? "requires_openai_auth = true" : `env_key = "${PROVIDER_KEY}"`;
+    return `model = ${JSON.stringify(provider?.model ?? "local-model")}
+model_provider = "tour"
 chatgpt_base_url = ${JSON.stringify(new URL("/backend-api", account.issuer).href)}
 
-[model_providers.local]
-name = "Local upstream"
-base_url = ${JSON.stringify(model.baseUrl.href)}
-requires_openai_auth = true
+[model_providers.tour]
+name = "Tour"
+base_url = ${JSON.stringify((provider?.url ?? model.baseUrl).href)}
+${access}
 
 [[environments]]
 id = "exec"

@@ -3,6 +3,7 @@ import type { Stage } from "./stage.ts";
 import { crashBetweenSealAndCommit } from "./steps/crash-between-seal-and-commit.ts";
 import { loginThenStatus } from "./steps/login-then-status.ts";
 import { oneRefreshForFiftyCalls } from "./steps/one-refresh-for-fifty-calls.ts";
+import { oneTurn } from "./steps/one-turn.ts";
 import { refusedOnce } from "./steps/refused-once.ts";
 import { streamATurn } from "./steps/stream-a-turn.ts";
 import { toolThroughExecServer } from "./steps/tool-through-exec-server.ts";
@@ -27,9 +28,12 @@ const steps: readonly TourStep[] = [
 /** Longest a step may take. Nothing in it waits for time to pass; this only ends a tour that hangs. */
 const STEP_TIMEOUT_MS = 60_000;
 
+/** What can be seen from here when the model is somebody else's. */
+const stepsElsewhere: readonly TourStep[] = [oneTurn];
+
 /** Takes every step in order. Rejects with the failed step's title and reason. */
 export async function takeTour(stage: Stage, narrator: Narrator): Promise<void> {
-  for (const step of steps) {
+  for (const step of stage.providerIsLocal ? steps : stepsElsewhere) {
     narrator.step(step.title);
     const { promise: timedOut, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(

@@ -2,6 +2,7 @@ import { expectThat } from "../narrator.ts";
 import { MCP_SERVER } from "../stage.ts";
 import type { TourStep } from "../take-tour.ts";
 import { startThread, takeTurn } from "../turns.ts";
+import { wireLine } from "../wire-line.ts";
 
 /** Login to the MCP server, then the model calls its tool; the traffic leaves through the exec-server. */
 export const toolThroughExecServer: TourStep = {
@@ -42,11 +43,9 @@ export const toolThroughExecServer: TourStep = {
       inSession.every(({ headers }) => headers["cookie"]?.includes("__cflb=") === true),
       "a message of the session left without its affinity cookie",
     );
-    for (const { method, rpcMethod, replica, status } of calls) {
-      narrator.saw(
-        `${method} ${upstream.mcp.url.pathname} ${rpcMethod ?? ""} -> ${status}${replica === undefined ? "" : ` on ${replica}`}`,
-      );
-    }
+    for (const call of calls) narrator.saw(wireLine(call));
+    const grants = upstream.seen.slice(before).filter(({ grant }) => grant !== undefined);
+    narrator.saw(`token endpoint: ${grants.map(({ grant }) => grant).join(", ")}`);
     narrator.saw(`answer: ${turn.deltas.join("")}`);
     await client.close();
   },

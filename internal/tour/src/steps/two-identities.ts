@@ -1,6 +1,7 @@
 import { expectThat } from "../narrator.ts";
 import type { TourStep } from "../take-tour.ts";
 import { startThread, takeTurn } from "../turns.ts";
+import { wireLine } from "../wire-line.ts";
 
 const CLIENTS = [
   { name: "tour_editor", version: "1.2.3" },
@@ -22,13 +23,15 @@ export const twoIdentities: TourStep = {
       connected.push({ name, version, client, threadId: await startThread(client) });
     }
 
-    // The first thread's turns come before and after the second client's, and one on the other's thread.
+    // Each on its own thread, then the second client on the first one's: the sender of the turn is who counts.
     const [first, second] = connected as [(typeof connected)[0], (typeof connected)[0]];
     const turns = [
       { by: first, threadId: first.threadId },
       { by: second, threadId: second.threadId },
       { by: first, threadId: first.threadId },
+      { by: second, threadId: first.threadId },
     ];
+    await second.client.call("thread/resume", { threadId: first.threadId });
     for (const { by, threadId } of turns) {
       const before = upstream.seen.length;
       await takeTurn(by.client, threadId, "Say hello.");
@@ -42,7 +45,7 @@ export const twoIdentities: TourStep = {
         userAgent?.includes(`(${by.name}; ${by.version})`) === true,
         `a turn of ${by.name} left as ${userAgent}`,
       );
-      narrator.saw(`POST ${posts[0]?.path}  originator: ${originator}  user-agent: ${userAgent}`);
+      for (const post of posts) narrator.saw(`${wireLine(post)}  ${userAgent}`);
     }
     for (const { client } of connected) await client.close();
   },
