@@ -67,7 +67,7 @@ export async function startCallbackServer(options: CallbackServerOptions): Promi
 }
 
 /** Tells the callbacks of two servers apart, so that one's answer cannot end the other's login. */
-export function callbackId(serverUrl: URL): string {
+function callbackId(serverUrl: URL): string {
   const url = new URL(serverUrl);
   url.hash = "";
   return createHash("sha256").update(url.href).digest().subarray(0, 9).toString("base64url");

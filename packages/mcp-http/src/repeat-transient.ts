@@ -22,7 +22,7 @@ export async function repeatTransient<T>(attempt: () => Promise<T>, signal: Abor
 }
 
 /** Whether the fault can be gone a moment later. Never for an answer about the login, the session or the size. */
-export function isTransientFault(error: unknown): boolean {
+function isTransientFault(error: unknown): boolean {
   if (isTransportError(error)) return error.retry !== "never";
   return isMcpHttpError(error, "ERR_MCP_HTTP_STATUS") && error.retry !== "never";
 }

@@ -24,7 +24,7 @@ export async function statusError(
 }
 
 /** Statuses that say nothing about the request itself. */
-export const transientStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const transientStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 async function beginning(response: HttpResponse, maxBytes: number): Promise<string> {
   const pieces: Uint8Array[] = [];

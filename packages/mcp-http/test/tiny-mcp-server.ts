@@ -1,12 +1,12 @@
 import { type ScriptedAnswer, type SeenHttpRequest, startScriptedServer } from "@hawser/test-kit";
 
-export interface TinyMessage {
+interface TinyMessage {
   readonly id?: string | number;
   readonly method?: string;
   readonly params?: { readonly name?: string; readonly arguments?: Record<string, unknown> };
 }
 
-export interface TinyExchange {
+interface TinyExchange {
   readonly seen: SeenHttpRequest;
   readonly message: TinyMessage | undefined;
   /** `POST initialize`, `POST tools/call`, `POST response`, `GET`, `DELETE`. */
