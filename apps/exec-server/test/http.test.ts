@@ -57,6 +57,7 @@ afterAll(async () => {
 });
 
 let count = 0;
+const unique = (): string => `unique-${++count}`;
 const call = (path: string, more: object = {}, from = client): Promise<Message> =>
   from.call("http/request", {
     method: "GET",
@@ -203,12 +204,13 @@ describe("http/request/cancel", () => {
     "closes the upstream of a streamed body and ends it with a frame",
     proves("exec-server/http-cancel"),
     async () => {
+      const name = unique();
       const gone = Promise.withResolvers<void>();
-      cut.set("cancelled-stream", gone);
-      const headers = [{ name: "x-name", value: "cancelled-stream" }];
-      await call("/stream", { requestId: "c1", streamResponse: true, headers });
-      client.say({ method: "http/request/cancel", params: { requestId: "c1" } });
-      expect((await finished("c1")).params).toMatchObject({
+      cut.set(name, gone);
+      const headers = [{ name: "x-name", value: name }];
+      await call("/stream", { requestId: name, streamResponse: true, headers });
+      client.say({ method: "http/request/cancel", params: { requestId: name } });
+      expect((await finished(name)).params).toMatchObject({
         deltaBase64: "",
         done: true,
         error: "cancelled",
@@ -218,11 +220,12 @@ describe("http/request/cancel", () => {
   );
 
   it("answers a request that has no response yet", proves("exec-server/http-cancel"), async () => {
+    const name = unique();
     const gone = Promise.withResolvers<void>();
-    cut.set("cancelled-head", gone);
-    const reply = call("/never", { requestId: "c2", headers: [{ name: "x-name", value: "cancelled-head" }] });
-    await upstream.waitFor(1, (seen) => seen.headers["x-name"] === "cancelled-head");
-    client.say({ method: "http/request/cancel", params: { requestId: "c2" } });
+    cut.set(name, gone);
+    const reply = call("/never", { requestId: name, headers: [{ name: "x-name", value: name }] });
+    await upstream.waitFor(1, (seen) => seen.headers["x-name"] === name);
+    client.say({ method: "http/request/cancel", params: { requestId: name } });
     expect((await reply).error).toMatchObject({ code: -32603, data: { code: "ERR_TRANSPORT_ABORTED" } });
     await gone.promise;
   });
@@ -234,18 +237,15 @@ describe("http/request/cancel", () => {
 
   it("happens by itself when the connection goes", proves("exec-server/http-cancel"), async () => {
     const other = await RawClient.ready(server.url);
-    const gates = ["lost-head", "lost-stream"].map((name) => {
+    const [head, stream] = [unique(), unique()];
+    const gates = [head, stream].map((name) => {
       const gone = Promise.withResolvers<void>();
       cut.set(name, gone);
       return gone.promise;
     });
-    void call("/never", { headers: [{ name: "x-name", value: "lost-head" }] }, other).catch(() => {});
-    await call(
-      "/stream",
-      { streamResponse: true, headers: [{ name: "x-name", value: "lost-stream" }] },
-      other,
-    );
-    await upstream.waitFor(1, (seen) => seen.headers["x-name"] === "lost-head");
+    void call("/never", { headers: [{ name: "x-name", value: head }] }, other).catch(() => {});
+    await call("/stream", { streamResponse: true, headers: [{ name: "x-name", value: stream }] }, other);
+    await upstream.waitFor(1, (seen) => seen.headers["x-name"] === head);
     await other[Symbol.asyncDispose]();
     await Promise.all(gates);
   });

@@ -20,6 +20,8 @@ let connection: ExecServerConnection;
 let close: () => Promise<void>;
 const cut = new Map<string, PromiseWithResolvers<void>>();
 const sent = new Map<string, number>();
+let count = 0;
+const unique = (): string => `unique-${++count}`;
 
 beforeAll(async () => {
   upstream = await startScriptedServer({
@@ -155,8 +157,9 @@ describe(createRemoteTransport, () => {
     const transport = createRemoteTransport(connection);
     const big = await transport.send({ method: "GET", url: at("/big"), headers: [] });
     expect((await big.bytes()).byteLength).toBe(10_000_000);
-    const gone = watchCut("first");
-    const stream = await transport.send({ method: "GET", url: at("/stream"), headers: named("first") });
+    const name = unique();
+    const gone = watchCut(name);
+    const stream = await transport.send({ method: "GET", url: at("/stream"), headers: named(name) });
     for await (const piece of stream.body) {
       expect(Buffer.from(piece).toString()).toBe("first");
       break;
@@ -169,14 +172,15 @@ describe(createRemoteTransport, () => {
     proves("exec-server/remote-transport"),
     async () => {
       const transport = createRemoteTransport(connection);
-      const gone = watchCut("endless");
-      const endless = await transport.send({ method: "GET", url: at("/endless"), headers: named("endless") });
+      const name = unique();
+      const gone = watchCut(name);
+      const endless = await transport.send({ method: "GET", url: at("/endless"), headers: named(name) });
       for (let index = 0; index < 50; index++) {
         const response = await transport.send({ method: "GET", url: at("/echo"), headers: [] });
         await response.bytes();
       }
       // What the kernel buffers on the way is the rest: two sockets of a few megabytes at most.
-      expect(sent.get("endless")).toBeLessThan(32_000_000);
+      expect(sent.get(name)).toBeLessThan(32_000_000);
       await endless.cancel();
       await gone;
     },
@@ -188,16 +192,17 @@ describe(createRemoteTransport, () => {
     async () => {
       const transport = createRemoteTransport(connection);
       for (const path of ["/never", "/stream"]) {
-        const gone = watchCut(`abort${path}`);
+        const name = unique();
+        const gone = watchCut(name);
         const caller = new AbortController();
         const response = transport.send({
           method: "GET",
           url: at(path),
-          headers: named(`abort${path}`),
+          headers: named(name),
           signal: caller.signal,
         });
         const read = response.then((one) => one.bytes());
-        await upstream.waitFor(1, (seen) => seen.headers["x-name"] === `abort${path}`);
+        await upstream.waitFor(1, (seen) => seen.headers["x-name"] === name);
         caller.abort();
         await expect(read).rejects.toMatchObject({ code: "ERR_TRANSPORT_ABORTED" });
         await gone;
@@ -273,12 +278,13 @@ describe(createRemoteTransport, () => {
     proves("exec-server/remote-transport"),
     async () => {
       await using doomed = await startServer();
+      const name = unique();
       const lost = await connectExecServer({ url: doomed.url, clientName: "test" });
       const transport = createRemoteTransport(lost);
-      const head = transport.send({ method: "GET", url: at("/never"), headers: named("doomed") });
+      const head = transport.send({ method: "GET", url: at("/never"), headers: named(name) });
       const stream = await transport.send({ method: "GET", url: at("/stream"), headers: [] });
       const body = stream.bytes();
-      await upstream.waitFor(1, (seen) => seen.headers["x-name"] === "doomed");
+      await upstream.waitFor(1, (seen) => seen.headers["x-name"] === name);
       const failures = Promise.allSettled([head, body]);
       await doomed.child.kill("SIGKILL");
       expect(await failures).toMatchObject([
