@@ -10,7 +10,7 @@ export type Message =
   | { readonly kind: "unreadable"; readonly reason: UnreadableReason; readonly id: RpcId | undefined };
 
 /** Levels of nesting accepted in a message; deeper ones are refused before they are parsed. */
-export const MAX_JSON_DEPTH = 256;
+const MAX_JSON_DEPTH = 256;
 
 /** Takes a message apart. Total: any text at all yields one of the four kinds. */
 export function readMessage(text: string): Message {

@@ -14,7 +14,7 @@ export type AuthOptions =
       readonly maxClockSkewSeconds: number;
     };
 
-export type ListenOptions =
+type ListenOptions =
   | { readonly kind: "stdio" }
   | { readonly kind: "ws"; readonly host: string; readonly port: number; readonly auth: AuthOptions };
 
