@@ -8,6 +8,7 @@ const text = (words: string) => [{ type: "text", text: words }];
 
 async function logIn(client: AppClient): Promise<void> {
   await client.request("account/login/start", { type: "apiKey", apiKey: "sk-local" });
+  await client.notified("account/updated");
 }
 
 async function startThread(client: AppClient): Promise<string> {
