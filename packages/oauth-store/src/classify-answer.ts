@@ -21,7 +21,7 @@ export type AnswerClass =
 /** A pure reading of what came back: only a JSON error the kind lists as final, and no 5xx, is a refusal. */
 export function classifyAnswer<C, V>(answer: RefreshGrantAnswer, kind: CredentialKind<C, V>): AnswerClass {
   if (answer.sent !== "yes") {
-    return { is: answer.sent === "no" ? "deferred" : "unknown", code: code(answer.code) };
+    return { is: answer.sent === "no" ? "deferred" : "unknown", code: printable(answer.code) };
   }
   const { status, body } = answer;
   const text = body.byteLength > MAX_ANSWER_BYTES ? undefined : decode(body);
@@ -33,9 +33,11 @@ export function classifyAnswer<C, V>(answer: RefreshGrantAnswer, kind: Credentia
   if (status >= 500) return { is: "unknown", code: `http-${status}` };
   const error = (kind.errorOf ?? errorMember)(json ?? null, status);
   if (error !== undefined && (kind.finalErrors ?? FINAL_ERRORS).includes(error)) {
-    return { is: "refused", code: code(error) };
+    return { is: "refused", code: error };
   }
-  return { is: "deferred", code: error === undefined ? `http-${status}` : code(error) };
+  // Kept in records and shown in errors: only what has the form of an error value, never an echo of what was sent.
+  const isErrorValue = error !== undefined && error.length <= 40 && /^[a-z]+([_-][a-z]+)*$/.test(error);
+  return { is: "deferred", code: isErrorValue ? error : `http-${status}` };
 }
 
 /** Reads an answer that was sealed. */
@@ -63,8 +65,4 @@ function parse(text: string): JsonValue | undefined {
   } catch {
     return undefined; // As above.
   }
-}
-
-function code(text: string): string {
-  return printable(text);
 }

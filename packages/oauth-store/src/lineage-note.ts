@@ -1,33 +1,30 @@
 import { z } from "zod";
 
-const generationSchema = z.object({
-  generation: z.number().int().nonnegative(),
-  fingerprint: z.string().optional(),
-  bearerHash: z.string().optional(),
-  snapshotHash: z.string(),
-  receivedAtMs: z.number().optional(),
-  lifetimeMs: z.number().optional(),
-  by: z.enum(["login", "refresh"]),
-});
-
-const noteSchema = z.object({
-  version: z.literal(1),
-  lineage: z.string(),
-  current: generationSchema.optional(),
-  previous: generationSchema.optional(),
-  pins: z.record(z.string(), z.string()).optional(),
-  freshRejectionAtMs: z.number().optional(),
-  loggedOutAtMs: z.number().optional(),
-});
-
 /** One generation of a login as the lineage note names it: hashes and times, no secret. */
-export type NotedGeneration = Readonly<z.infer<typeof generationSchema>>;
+export interface NotedGeneration {
+  readonly generation: number;
+  readonly fingerprint?: string | undefined;
+  readonly bearerHash?: string | undefined;
+  readonly snapshotHash: string;
+  readonly receivedAtMs?: number | undefined;
+  readonly lifetimeMs?: number | undefined;
+  readonly by: "login" | "refresh";
+}
 
 /**
  * What the store's format has no place for. Written under the lock before each save, so the store holds `current`,
  * or still `previous`; anything else was written by somebody else.
  */
-export type LineageNote = Readonly<z.infer<typeof noteSchema>>;
+export interface LineageNote {
+  readonly version: 1;
+  readonly lineage: string;
+  readonly current?: NotedGeneration | undefined;
+  readonly previous?: NotedGeneration | undefined;
+  /** What refreshes must hold to: issuer, token endpoint, auth method, resource. */
+  readonly pins?: Readonly<Record<string, string>> | undefined;
+  readonly freshRejectionAtMs?: number | undefined;
+  readonly loggedOutAtMs?: number | undefined;
+}
 
 export function formatLineageNote(note: LineageNote): string {
   return `${JSON.stringify(note)}\n`;
@@ -42,3 +39,23 @@ export function parseLineageNote(text: string): LineageNote | undefined {
     return undefined; // Torn or foreign; it is written again with the next save.
   }
 }
+
+const generationSchema: z.ZodType<NotedGeneration> = z.object({
+  generation: z.number().int().nonnegative(),
+  fingerprint: z.string().optional(),
+  bearerHash: z.string().optional(),
+  snapshotHash: z.string(),
+  receivedAtMs: z.number().optional(),
+  lifetimeMs: z.number().optional(),
+  by: z.enum(["login", "refresh"]),
+});
+
+const noteSchema: z.ZodType<LineageNote> = z.object({
+  version: z.literal(1),
+  lineage: z.string(),
+  current: generationSchema.optional(),
+  previous: generationSchema.optional(),
+  pins: z.record(z.string(), z.string()).optional(),
+  freshRejectionAtMs: z.number().optional(),
+  loggedOutAtMs: z.number().optional(),
+});

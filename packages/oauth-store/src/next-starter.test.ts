@@ -53,6 +53,16 @@ describe(nextStarter, () => {
     ],
     ["claimed, its owner dead: the second attempt at once", view({}), claim(2, 1, true)],
     [
+      "claimed, its owner dead, the body opens: finishes",
+      view({}, { bodyOpens: true }),
+      { do: "finish", restore: false },
+    ],
+    [
+      "claimed, its owner alive, the body opens: waits",
+      view({}, { owner: "alive", bodyOpens: true }),
+      { do: "wait" },
+    ],
+    [
       "claimed a second time, its owner dead: as unknown, waits",
       view({ attempt: 2, failures: 1, claimedAtMs: NOW }),
       { do: "defer", nextAtMs: NOW + 4000, code: "interrupted", clamp: false },

@@ -44,7 +44,8 @@ export function nextStarter(view: StarterView): StarterStep {
   const { record, bodyOpens } = view;
   if (!record) return { do: "claim", attempt: 1, failures: 0, uncertain: false };
   const { header } = record;
-  if (!header) return bodyOpens ? { do: "finish", restore: false } : afterClaim(view, record, undefined);
+  if (!header && bodyOpens && view.owner !== "alive") return { do: "finish", restore: false };
+  if (!header) return afterClaim(view, record, undefined);
   switch (header.state) {
     case "claimed":
       return afterClaim(view, record, header);
@@ -72,6 +73,8 @@ function afterClaim(
   const leaseUntilMs = header?.leaseUntilMs ?? record.writtenAtMs + LEASE_MS;
   const mayLive = view.owner === "alive" || (view.owner === "unproven" && view.nowMs < leaseUntilMs);
   if (mayLive) return { do: "wait" };
+  // It died between the body and the header: what it received is here.
+  if (view.bodyOpens) return { do: "finish", restore: false };
   const failures = (header?.failures ?? 0) + 1;
   if (record.attempt === 1) return { do: "claim", attempt: 2, failures, uncertain: true };
   const claimedAtMs = header?.claimedAtMs ?? record.writtenAtMs;

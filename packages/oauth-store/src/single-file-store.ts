@@ -1,6 +1,6 @@
-import { lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
@@ -104,7 +104,9 @@ const CORRUPT: unique symbol = Symbol("corrupt");
 function targetOf(path: string): string {
   try {
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    return stats?.isSymbolicLink() ? realpathSync(path) : path;
+    if (!stats?.isSymbolicLink()) return path;
+    const target = resolve(dirname(path), readlinkSync(path));
+    return existsSync(target) ? realpathSync(target) : target;
   } catch (error) {
     throw fileError(error, path);
   }

@@ -1,5 +1,5 @@
 /** Longest wait between two attempts. */
-export const BACKOFF_CAP_MS = 15 * 60_000;
+export const BACKOFF_CAP_MS: number = 15 * 60_000;
 
 /** How long a claimant without a provable lock counts as living. */
 export const LEASE_MS = 60_000;

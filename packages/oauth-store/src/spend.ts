@@ -2,7 +2,7 @@ import { classifyAnswer } from "./classify-answer.ts";
 import type { JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine, RefreshGoal } from "./engine.ts";
-import { CredentialError } from "./errors.ts";
+import { CredentialError, printable } from "./errors.ts";
 import { finish, MIN_BODY_BYTES, putOff, type SealedAnswer, transient, validated } from "./finish.ts";
 import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
@@ -128,7 +128,7 @@ async function conclude<C, V>(
   const pen = penOfClaim(claim, header);
   const said = classifyAnswer(answer, engine.kind);
   const { retryAtMs } = answer;
-  const correlationId = answer.sent === "yes" ? answer.correlationId?.slice(0, 128) : undefined;
+  const correlationId = answer.sent === "yes" ? shownCorrelation(answer.correlationId, stored) : undefined;
   if (said.is === "refused") return refuse(engine, stored, pen, said.code, correlationId);
   if (said.is !== "answered") {
     throw await putOff(engine, pen, { state: said.is, code: said.code, retryAtMs, correlationId });
@@ -140,6 +140,16 @@ async function conclude<C, V>(
   await engine.fault("sealed");
   const sealed: SealedAnswer = { json: said.json, receivedAtMs, freshRejectionAtMs };
   return finish(engine, hold, stored, sealedPen, sealed);
+}
+
+/** For a person who asks the server's operator. A server that echoes what was sent is not quoted. */
+function shownCorrelation(
+  id: string | undefined,
+  stored: { readonly refreshToken: string },
+): string | undefined {
+  if (id === undefined || id.includes(stored.refreshToken) || stored.refreshToken.includes(id))
+    return undefined;
+  return printable(id);
 }
 
 /** A 2xx without anything to keep. Whether a refresh token is in it is asked before anything is judged. */

@@ -1,7 +1,7 @@
 import type { Installed } from "./credential-state.ts";
 import { isSame } from "./credential-state.ts";
 import { type Engine, needOf, type RefreshGoal } from "./engine.ts";
-import { CredentialError } from "./errors.ts";
+import { CredentialError, isCredentialError } from "./errors.ts";
 import { finish, openSealed, type SealedAnswer, superseded, transient } from "./finish.ts";
 import { Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
@@ -67,7 +67,7 @@ async function runRound<C, V>(
   goal: RefreshGoal,
 ): Promise<SpendEnd<C, V> | "wait"> {
   await engine.fault("locked");
-  await flushUnpersisted(engine, hold);
+  await flush(engine, hold);
   const stored = await look(engine);
   if (!stored || engine.state.isDisowned(stored.identity.lineage)) {
     // A login made here since the flush is on its way into the store.
@@ -95,6 +95,19 @@ async function runRound<C, V>(
   if (meets(engine, goal, mine)) return mine;
   takeUp(engine, hold, goal, mine);
   return act(engine, hold, goal, stored, step);
+}
+
+/** What this process could not save comes first: nothing is judged or spent over it. */
+async function flush<C, V>(engine: Engine<C, V>, hold: Hold): Promise<void> {
+  try {
+    await flushUnpersisted(engine, hold);
+  } catch (error) {
+    throw new CredentialError(
+      "ERR_OAUTH_STORE_NOT_WRITABLE",
+      "a newer credential of this process could not be saved yet, and nothing is spent before it is",
+      { reason: isCredentialError(error) ? error.code : "unknown" },
+    );
+  }
 }
 
 /** Nothing stored will do: what the record says decides whether something is sent. */
@@ -157,7 +170,8 @@ async function readSealed<C, V>(
   stored: StoredCredential<C>,
 ): Promise<SealedAnswer | undefined> {
   const { record } = stored;
-  if (!record || (record.header && !["sealed", "settled"].includes(record.header.state))) return undefined;
+  const state = record?.header?.state;
+  if (!record || state === "unknown" || state === "deferred" || state === "refused") return undefined;
   const body = await engine.ledger.readBody(record);
   return body && openSealed(engine, stored, body);
 }

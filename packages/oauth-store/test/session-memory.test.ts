@@ -1,25 +1,548 @@
+import { inspect } from "node:util";
+import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
-import { createCredentialSession } from "../src/index.ts";
-import { credentialOf, memorySetting } from "./support/memory-setting.ts";
+import {
+  type CredentialKind,
+  createCredentialSession,
+  createMemoryStore,
+  type OAuthCredential,
+  type OAuthView,
+  oauthCredential,
+} from "../src/index.ts";
+import { credentialOf, KEY, memorySetting, type Session } from "./support/memory-setting.ts";
+import { steppingClock } from "./support/stepping-clock.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
+const HOUR = 3_600_000;
+
+async function signedIn(
+  setting: ReturnType<typeof memorySetting>,
+  leftMs = HOUR,
+): Promise<{ mine: Session; issued: { accessToken: string; refreshToken: string } }> {
+  const issued = setting.authority.login();
+  const mine = setting.session();
+  await mine.login(credentialOf(issued, leftMs));
+  return { mine, issued };
+}
 
 describe(createCredentialSession, () => {
-  it("refreshes an expired credential once for 50 callers", async () => {
-    const { session, save, authority, stored, events } = memorySetting();
-    await save(credentialOf(authority.login()));
-    const mine = session();
-    const handles = await Promise.all(Array.from({ length: 50 }, () => mine.ensureFresh()));
-    expect(new Set(handles.map((handle) => handle.view.accessToken)).size).toBe(1);
-    expect(authority.presented).toHaveLength(1);
-    expect(authority.isLive((await stored())?.refreshToken)).toBe(true);
-    expect(events.map((event) => event.type)).toEqual(["refreshed"]);
-    await mine.settle();
-  });
+  it(
+    "refreshes an expired credential once for 50 callers",
+    proves("oauth-store/one-grant-for-all"),
+    async () => {
+      const { session, save, authority, stored, events } = memorySetting();
+      await save(credentialOf(authority.login()));
+      const mine = session();
+      const handles = await Promise.all(Array.from({ length: 50 }, () => mine.ensureFresh()));
+      expect(new Set(handles).size).toBe(1);
+      expect(authority.presented).toHaveLength(1);
+      expect(authority.isLive((await stored())?.refreshToken)).toBe(true);
+      expect(events.map((event) => event.type)).toEqual(["refreshed"]);
+      await mine.settle();
+    },
+  );
 
   it("says that a login is needed where there is none", async () => {
     const { session, grants } = memorySetting();
     await expect(session().ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
     expect(grants).toEqual([]);
+  });
+
+  it("serves a token that is still valid at once and refreshes it in the background", async () => {
+    const setting = memorySetting();
+    const issued = setting.authority.login();
+    await setting.save(credentialOf(issued, 200_000));
+    const other = setting.session();
+    expect((await other.ensureFresh()).view.accessToken).toBe(issued.accessToken);
+    await other.settle();
+    expect(setting.authority.presented).toHaveLength(1);
+    expect(other.snapshot()?.view.accessToken).not.toBe(issued.accessToken);
+  });
+
+  it(
+    "never waits past a caller's own signal, and the refresh goes on",
+    proves("oauth-store/callers-may-leave"),
+    async () => {
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+      const setting = memorySetting();
+      const { authority, save, session, stored } = setting;
+      await save(credentialOf(authority.login()));
+      const mine = session({
+        refreshGrant: async ({ refreshToken }) => {
+          await gate;
+          return authority.grant(refreshToken);
+        },
+      });
+      const leaving = new AbortController();
+      const call = mine.ensureFresh({ signal: leaving.signal });
+      await new Promise((resolve) => setImmediate(resolve));
+      leaving.abort(new Error("gave up"));
+      await expect(call).rejects.toThrow("gave up");
+      open();
+      await mine.settle();
+      expect(authority.presented).toHaveLength(1);
+      expect((await stored())?.accessToken).toBe(mine.snapshot()?.view.accessToken);
+    },
+  );
+
+  describe("recover", () => {
+    it(
+      "answers a late rejection with what replaced the token, and sends nothing",
+      proves("oauth-store/late-rejection-adopts"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        const b = await mine.recover(a);
+        expect(setting.authority.presented).toHaveLength(1);
+        for (let late = 0; late < 3; late += 1) expect(await mine.recover(a)).toBe(b);
+        expect(setting.authority.presented).toHaveLength(1);
+        expect([a.generation, b.generation, a.lineage === b.lineage]).toEqual([0, 1, true]);
+      },
+    );
+
+    it("spends once for any number of concurrent rejections of one generation", async () => {
+      const setting = memorySetting();
+      const { mine } = await signedIn(setting);
+      const a = await mine.ensureFresh();
+      const all = await Promise.all(Array.from({ length: 20 }, () => mine.recover(a)));
+      expect(new Set(all).size).toBe(1);
+      expect(setting.authority.presented).toHaveLength(1);
+    });
+
+    it(
+      "adopts what another session saved, without a grant",
+      proves("oauth-store/late-rejection-adopts"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const other = setting.session();
+        const a = await other.ensureFresh();
+        const b = await mine.recover(await mine.ensureFresh());
+        expect((await other.recover(a)).view.accessToken).toBe(b.view.accessToken);
+        expect(setting.authority.presented).toHaveLength(1);
+      },
+    );
+
+    it("starts one more flight when the one it joined brought the rejected generation", async () => {
+      const setting = memorySetting();
+      const { authority } = setting;
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+      const mine = setting.session({
+        faultPoint: async (name) => {
+          if (name === "published") await gate;
+        },
+      });
+      await setting.save(credentialOf(authority.login()));
+      const b = await mine.ensureFresh();
+      const recovering = mine.recover(b);
+      open();
+      const c = await recovering;
+      expect(c.generation).toBe(b.generation + 1);
+      expect(authority.presented).toHaveLength(2);
+    });
+
+    it(
+      "does not hand one owner's operation another owner's credential",
+      proves("oauth-store/no-wrong-owner"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        const other = setting.session();
+        await other.login({ ...credentialOf(setting.authority.login(), HOUR), clientId: "client-2" });
+        await expect(mine.recover(a)).rejects.toEqual(code("REPLACED"));
+        expect(setting.events).toContainEqual(
+          expect.objectContaining({ type: "replaced", sameOwner: false }),
+        );
+        expect(setting.authority.presented).toHaveLength(0);
+        expect((await mine.ensureFresh()).lineage).not.toBe(a.lineage);
+      },
+    );
+
+    it("takes a new login of the same owner for the rejected one", async () => {
+      const setting = memorySetting();
+      const { mine } = await signedIn(setting);
+      const a = await mine.ensureFresh();
+      const again = setting.authority.login();
+      await setting.session().login(credentialOf(again, HOUR));
+      expect((await mine.recover(a)).view.accessToken).toBe(again.accessToken);
+      expect(setting.authority.presented).toHaveLength(0);
+    });
+
+    it(
+      "gives up on a server that rejects what was just issued, after one more refresh",
+      proves("oauth-store/fresh-rejection-bounded"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        let handle = await mine.ensureFresh();
+        handle = await mine.recover(handle); // a login's token does not count
+        handle = await mine.recover(handle); // one further refresh
+        for (let more = 0; more < 3; more += 1) {
+          await expect(mine.recover(handle)).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
+        }
+        const other = setting.session();
+        await expect(other.recover(await other.ensureFresh())).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
+        expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
+
+    it("does not serve a rejected token while it waits out a back-off", async () => {
+      const setting = memorySetting();
+      const { mine } = await signedIn(setting);
+      setting.authority.mischief.push({ status: 500 });
+      const a = await mine.ensureFresh();
+      await expect(mine.recover(a)).rejects.toMatchObject({ retry: "after" });
+      await expect(mine.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      expect(setting.authority.presented).toHaveLength(1);
+    });
+  });
+
+  it("8 forced refreshes at once spend once", async () => {
+    const setting = memorySetting();
+    const { mine } = await signedIn(setting);
+    const all = await Promise.all(Array.from({ length: 8 }, () => mine.refresh()));
+    expect(new Set(all).size).toBe(1);
+    expect(setting.authority.presented).toHaveLength(1);
+    expect(setting.grants[0]?.reason).toBe("forced");
+  });
+
+  describe("outcomes", () => {
+    it(
+      "a refusal is sent once, and told again to everybody without sending",
+      proves("oauth-store/refused-once"),
+      async () => {
+        const setting = memorySetting();
+        await setting.save(
+          credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }),
+        );
+        for (let more = 0; more < 3; more += 1) {
+          await expect(setting.session().ensureFresh()).rejects.toMatchObject({
+            code: "ERR_OAUTH_STORE_REFUSED",
+            reason: "invalid_grant",
+            retry: "never",
+          });
+        }
+        expect(setting.authority.presented).toHaveLength(1);
+        const issued = setting.authority.login();
+        await setting.save(credentialOf(issued));
+        await setting.session().ensureFresh();
+        expect(setting.authority.presented).toHaveLength(2);
+        expect(await setting.stored()).not.toBeUndefined();
+      },
+    );
+
+    it(
+      "a 500 puts the next attempt off for everybody, and a login survives it",
+      proves("oauth-store/back-off-shared"),
+      async () => {
+        const clock = steppingClock();
+        const setting = memorySetting({ clock });
+        await setting.save(credentialOf(setting.authority.login()));
+        setting.authority.mischief.push({ status: 500 }, { status: 503 });
+        for (let more = 0; more < 3; more += 1) {
+          await expect(setting.session().ensureFresh()).rejects.toMatchObject({
+            code: "ERR_OAUTH_STORE_TRANSIENT",
+            retry: "after",
+            retryAtMs: expect.any(Number),
+          });
+        }
+        expect(setting.authority.presented).toHaveLength(1);
+        clock.advance(1100);
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        clock.advance(1100);
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        expect(setting.authority.presented).toHaveLength(2);
+        clock.advance(1000);
+        await setting.session().ensureFresh();
+        expect(setting.authority.presented).toHaveLength(3);
+      },
+    );
+
+    it(
+      "ten minutes of 500 cost at most 12 sends, whoever asks",
+      proves("oauth-store/back-off-shared"),
+      async () => {
+        const clock = steppingClock();
+        const setting = memorySetting({ clock });
+        await setting.save(credentialOf(setting.authority.login()));
+        for (let i = 0; i < 100; i += 1) setting.authority.mischief.push({ status: 500 });
+        for (let second = 0; second < 600; second += 1) {
+          await setting
+            .session()
+            .ensureFresh()
+            .catch(() => {});
+          clock.advance(1000);
+        }
+        expect(setting.authority.presented.length).toBeGreaterThan(3);
+        expect(setting.authority.presented.length).toBeLessThanOrEqual(12);
+      },
+    );
+
+    it("honours a time the server names, up to 15 minutes", async () => {
+      const clock = steppingClock();
+      const setting = memorySetting({ clock });
+      await setting.save(credentialOf(setting.authority.login()));
+      setting.authority.mischief.push({ status: 429, retryAtMs: Date.now() + 60_000 });
+      await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      clock.advance(59_000);
+      await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      clock.advance(2000);
+      await setting.session().ensureFresh();
+      expect(setting.authority.presented).toHaveLength(2);
+    });
+
+    it.each([
+      ["200 {}", { json: {} }],
+      ["garbage", { status: 200, body: "<html>" }],
+      ["a page with 403", { status: 403, body: "<html>" }],
+      ["a redirect", { status: 307 }],
+      ["an error that is not final", { status: 400, body: '{"error":"slow_down"}' }],
+      ["an answer nested 10,000 deep", { status: 200, body: `${"[".repeat(10_000)}` }],
+    ])(
+      "%s is no end of the login",
+      proves("oauth-store/transient-is-not-permanent"),
+      async (_name, trick) => {
+        const clock = steppingClock();
+        const setting = memorySetting({ clock });
+        const issued = setting.authority.login();
+        await setting.save(credentialOf(issued));
+        setting.authority.mischief.push(trick);
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        expect((await setting.stored())?.refreshToken).toBe(issued.refreshToken);
+        clock.advance(4000);
+        await setting.session().ensureFresh();
+        expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
+
+    it("a token still valid is served through a failing refresh it would have waited for", async () => {
+      const setting = memorySetting();
+      const issued = setting.authority.login();
+      await setting.save(credentialOf(issued, 20_000));
+      setting.authority.mischief.push({ status: 500 });
+      expect((await setting.session().ensureFresh()).view.accessToken).toBe(issued.accessToken);
+      expect(setting.authority.presented).toHaveLength(1);
+    });
+
+    it(
+      "keeps a good refresh token beside a bad access token, as a failure with back-off",
+      proves("oauth-store/odd-answers"),
+      async () => {
+        const clock = steppingClock();
+        const setting = memorySetting({ clock });
+        const issued = setting.authority.login("f");
+        await setting.save(credentialOf(issued));
+        const next = setting.authority.login("f");
+        setting.authority.mischief.push({
+          json: { access_token: "at-bad", refresh_token: next.refreshToken, token_type: "N_A" },
+        });
+        for (let more = 0; more < 2; more += 1) {
+          await expect(setting.session().ensureFresh()).rejects.toMatchObject({ reason: "token-type" });
+        }
+        expect(await setting.stored()).toMatchObject({
+          refreshToken: next.refreshToken,
+          accessToken: issued.accessToken,
+        });
+        clock.advance(4000);
+        await setting.session().ensureFresh();
+        expect(setting.authority.presented).toEqual([issued.refreshToken, next.refreshToken]);
+      },
+    );
+
+    it("the same tokens again are no progress", proves("oauth-store/odd-answers"), async () => {
+      const setting = memorySetting();
+      const { mine, issued } = await signedIn(setting);
+      setting.authority.mischief.push({
+        json: { access_token: issued.accessToken, refresh_token: issued.refreshToken, expires_in: 60 },
+      });
+      await expect(mine.recover(await mine.ensureFresh())).rejects.toMatchObject({ reason: "no-progress" });
+    });
+
+    it("a server that does not rotate can be asked again and again", async () => {
+      const setting = memorySetting();
+      const { mine, issued } = await signedIn(setting);
+      for (let round = 1; round <= 3; round += 1) {
+        setting.authority.mischief.push({ json: { access_token: `at-round-${round}`, expires_in: 3600 } });
+        expect((await mine.refresh()).view.accessToken).toBe(`at-round-${round}`);
+      }
+      expect((await setting.stored())?.refreshToken).toBe(issued.refreshToken);
+      expect((await mine.explain()).spends).toEqual([]);
+    });
+
+    it(
+      "never sends a token again that came back for another account, until a login",
+      proves("oauth-store/no-wrong-owner"),
+      async () => {
+        const kind: CredentialKind<OAuthCredential, OAuthView> = {
+          ...oauthCredential,
+          validate: (_previous, answer) =>
+            JSON.stringify(answer).includes("somebody-else")
+              ? { outcome: "wrong-account" }
+              : { outcome: "usable", lifetimeMs: HOUR },
+        };
+        const setting = memorySetting({ kind });
+        await setting.save(credentialOf(setting.authority.login()));
+        setting.authority.mischief.push({
+          json: { access_token: "somebody-else", refresh_token: "rt-of-somebody-else-0000000" },
+        });
+        for (let more = 0; more < 3; more += 1) {
+          await expect(setting.session().ensureFresh()).rejects.toEqual(code("WRONG_OWNER"));
+        }
+        expect(setting.authority.presented).toHaveLength(1);
+        expect((await setting.session().explain()).verdict).toBe("wrong-account");
+        const mine = setting.session();
+        await mine.login(credentialOf(setting.authority.login(), HOUR));
+        expect((await mine.ensureFresh()).view.accessToken).not.toBe("somebody-else");
+      },
+    );
+
+    it("has nothing to spend: says so and sends nothing", async () => {
+      const setting = memorySetting();
+      await setting.save(credentialOf({ accessToken: "at-only" }));
+      await expect(setting.session().ensureFresh()).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
+        reason: "no-refresh-token",
+      });
+      expect((await setting.session().explain()).verdict).toBe("unspendable");
+      expect(setting.grants).toEqual([]);
+    });
+  });
+
+  describe("login and logout", () => {
+    it("a logout during a refresh is not undone by it", proves("oauth-store/logout-wins"), async () => {
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+      const revoked: (string | undefined)[] = [];
+      const setting = memorySetting();
+      await setting.save(credentialOf(setting.authority.login()));
+      const mine = setting.session({
+        refreshGrant: async ({ refreshToken }) => {
+          const answer = setting.authority.grant(refreshToken);
+          await gate;
+          return answer;
+        },
+        revoke: async (credential) => void revoked.push(credential.refreshToken),
+      });
+      const waiting = mine.ensureFresh();
+      waiting.catch(() => {});
+      await expect.poll(() => setting.authority.presented.length).toBe(1);
+      const leaving = mine.logout();
+      await expect(waiting).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      expect(mine.snapshot()).toBeUndefined();
+      await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      open();
+      expect(await leaving).toEqual({ removed: true, failures: [], revoked: true });
+      await mine.settle();
+      expect(await setting.stored()).toBeUndefined();
+      expect(mine.snapshot()).toBeUndefined();
+      expect(revoked).toEqual([...setting.authority.live.keys()]);
+      expect((await mine.explain()).verdict).toBe("logged-out");
+    });
+
+    it("a login during a refresh wins", proves("oauth-store/login-wins"), async () => {
+      const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+      const setting = memorySetting();
+      await setting.save(credentialOf(setting.authority.login()));
+      const mine = setting.session({
+        refreshGrant: async ({ refreshToken }) => {
+          const answer = setting.authority.grant(refreshToken);
+          await gate;
+          return answer;
+        },
+      });
+      const waiting = mine.ensureFresh();
+      await expect.poll(() => setting.authority.presented.length).toBe(1);
+      const again = setting.authority.login();
+      const login = mine.login(credentialOf(again, HOUR));
+      expect((await waiting).view.accessToken).toBe(again.accessToken);
+      open();
+      await login;
+      await mine.settle();
+      expect((await setting.stored())?.accessToken).toBe(again.accessToken);
+      expect(mine.snapshot()?.view.accessToken).toBe(again.accessToken);
+    });
+
+    it("a logout in another session ends this one at its next need, without a grant", async () => {
+      const setting = memorySetting();
+      const { mine } = await signedIn(setting);
+      const a = await mine.ensureFresh();
+      await setting.session().logout();
+      await expect(mine.recover(a)).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      expect(setting.events).toContainEqual({ type: "loggedOut", elsewhere: true });
+      expect(setting.authority.presented).toHaveLength(0);
+    });
+
+    it("a login resets a refusal", async () => {
+      const setting = memorySetting();
+      await setting.save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
+      const mine = setting.session();
+      await expect(mine.ensureFresh()).rejects.toEqual(code("REFUSED"));
+      const again = setting.authority.login();
+      await mine.login(credentialOf(again, HOUR));
+      expect((await mine.status()).state).toBe("usable");
+      expect((await mine.recover(await mine.ensureFresh())).generation).toBe(1);
+    });
+  });
+
+  it("adopts a clock that is an hour ahead of the server's without a storm", async () => {
+    // The kind reads an absolute time that a clock an hour behind ours wrote.
+    const kind: CredentialKind<OAuthCredential, OAuthView> = {
+      ...oauthCredential,
+      merge: (previous, answer, at) => ({
+        ...oauthCredential.merge(previous, answer, at),
+        expiresAtMs: at.receivedAtMs - 1,
+      }),
+    };
+    const setting = memorySetting({ kind });
+    await setting.save(credentialOf(setting.authority.login()));
+    for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
+    expect(setting.authority.presented).toHaveLength(1);
+  });
+
+  it("starts over when the clocks move apart before the send", async () => {
+    const clock = steppingClock();
+    let jumps = 0;
+    const setting = memorySetting({
+      clock,
+      faultPoint: (name) => {
+        if (name === "checked" && jumps++ === 0) clock.jump(5000);
+      },
+    });
+    await setting.save(credentialOf(setting.authority.login()));
+    await setting.session().ensureFresh();
+    expect(jumps).toBe(2);
+    expect(setting.authority.presented).toHaveLength(1);
+  });
+
+  it("a session used from inside its own grant is told so", async () => {
+    const setting = memorySetting();
+    await setting.save(credentialOf(setting.authority.login()));
+    const seen: unknown[] = [];
+    const mine: Session = setting.session({
+      refreshGrant: async ({ refreshToken }) => {
+        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+        return setting.authority.grant(refreshToken);
+      },
+    });
+    await mine.ensureFresh();
+    expect(seen).toEqual([code("REENTERED")]);
+  });
+
+  it("shows no secret in what it throws, says or is", proves("oauth-store/no-secret-shown"), async () => {
+    const setting = memorySetting({ store: createMemoryStore() });
+    const { mine, issued } = await signedIn(setting);
+    const a = await mine.ensureFresh();
+    setting.authority.mischief.push({
+      status: 400,
+      body: `{"error":"invalid_grant","echo":"${issued.refreshToken}"}`,
+    });
+    const thrown = await mine.recover(a).catch((error: unknown) => error);
+    const shown = [thrown, mine, a, await mine.status(), await mine.explain(), setting.store, setting.events];
+    for (const one of shown) {
+      const text = inspect(one, { depth: null, showHidden: true }) + JSON.stringify(one) + String(one);
+      for (const secret of [issued.accessToken, issued.refreshToken]) expect(text).not.toContain(secret);
+    }
+    expect(KEY).toContain("mock");
   });
 });

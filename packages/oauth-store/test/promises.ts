@@ -1,0 +1,135 @@
+const room = "oauth-store";
+
+/** What this room promises; each is proved by at least one test that names it. */
+export const promises = {
+  "oauth-store/one-grant-for-all": {
+    promise:
+      "However many callers and processes ask for one expired credential, its refresh token is sent once and all get the result.",
+    room,
+  },
+  "oauth-store/late-rejection-adopts": {
+    promise:
+      "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",
+    room,
+  },
+  "oauth-store/callers-may-leave": {
+    promise: "A caller waits no longer than its own signal; the refresh goes on and is saved.",
+    room,
+  },
+  "oauth-store/crash-loses-nothing": {
+    promise:
+      "A process killed before the send, or after the answer began to be sealed, costs nothing: the next start finishes, and the refresh token was sent once.",
+    room,
+  },
+  "oauth-store/interrupted-is-named": {
+    promise:
+      "An answer that never arrived is asked for once more; when that is refused, the error and the explanation say that a refresh was interrupted.",
+    room,
+  },
+  "oauth-store/unsaved-is-kept": {
+    promise:
+      "A successor that cannot be saved is served, saved as soon as it can be, by this process or the next, and its predecessor is not sent again.",
+    room,
+  },
+  "oauth-store/held": {
+    promise: "While a living process is the only one to have a successor, nobody else sends its predecessor.",
+    room,
+  },
+  "oauth-store/rehearsed": {
+    promise: "Nothing is spent when it can be known before that the successor could not be saved.",
+    room,
+  },
+  "oauth-store/store-went-back": {
+    promise:
+      "A refresh token that was spent is never sent because an older copy of the store was restored: the newer credential is brought back, or its loss is named.",
+    room,
+  },
+  "oauth-store/refused-once": {
+    promise:
+      "What the authorization server refused is not sent again, by any process, until the stored credential or the client changes.",
+    room,
+  },
+  "oauth-store/back-off-shared": {
+    promise: "After a failure that is no refusal, nobody sends before the time that all share.",
+    room,
+  },
+  "oauth-store/transient-is-not-permanent": {
+    promise: "Only a final error of the authorization server ends a login; no other answer does.",
+    room,
+  },
+  "oauth-store/odd-answers": {
+    promise:
+      "A good refresh token beside a bad access token is kept, as a failure with back-off; the same tokens again are no progress.",
+    room,
+  },
+  "oauth-store/no-wrong-owner": {
+    promise:
+      "An operation prepared for one owner never gets the credential of another, and an answer for somebody else is not installed.",
+    room,
+  },
+  "oauth-store/fresh-rejection-bounded": {
+    promise:
+      "A server that rejects what it has just issued costs one more refresh a minute, then a typed error.",
+    room,
+  },
+  "oauth-store/logout-wins": {
+    promise:
+      "A logout acts at once, is not undone by a refresh in flight, and leaves no sealed successor behind.",
+    room,
+  },
+  "oauth-store/login-wins": {
+    promise: "A login replaces what a refresh in flight or an unsaved successor would have stored.",
+    room,
+  },
+  "oauth-store/claim-without-lock": {
+    promise:
+      "Where locks exclude nobody, the exclusive creation of the record still lets one sender through, and a lease decides about its death.",
+    room,
+  },
+  "oauth-store/lock-taken-away": {
+    promise: "Nothing is sent under a lock file that is no longer the one at its path.",
+    room,
+  },
+  "oauth-store/record-damage": {
+    promise:
+      "A damaged record is finished from its body where that opens, and else counts as a claim of the dead.",
+    room,
+  },
+  "oauth-store/record-shape": {
+    promise:
+      "Records are preallocated, private, at most sixteen, and only the latest generation keeps a sealed body.",
+    room,
+  },
+  "oauth-store/corrupt-store": {
+    promise:
+      "A store that cannot be read is called corrupt, and moved aside, under its lock, by a login or logout only.",
+    room,
+  },
+  "oauth-store/unsafe-files": {
+    promise: "Links, second names, foreign owners and places others can write to are refused.",
+    room,
+  },
+  "oauth-store/no-secret-shown": {
+    promise: "No error, event, inspected object, record, note or lock file shows a token.",
+    room,
+  },
+  "oauth-store/entries-kept": {
+    promise:
+      "Writers of one aggregate file lose nothing of each other's: unknown entries and members stay, also one named __proto__.",
+    room,
+  },
+  "oauth-store/atomic-write": {
+    promise:
+      "A file is replaced whole, 0600 from its creation, and never left half written by a process killed in between.",
+    room,
+  },
+  "oauth-store/real-locks": {
+    promise:
+      "File locks are the operating system's: they exclude other programs, end with their holder, are not inherited, and wait no longer than told.",
+    room,
+  },
+  "oauth-store/lock-unavailable": {
+    promise: "Without the lock library nothing is spent, and the error says what to install.",
+    room,
+  },
+} as const;

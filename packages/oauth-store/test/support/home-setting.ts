@@ -1,0 +1,91 @@
+import { mkdir, readdir, readFile, rename, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TemporaryHome, temporaryHome } from "@hawser/test-kit";
+import {
+  type CredentialEvent,
+  type CredentialStore,
+  createCredentialSession,
+  type OAuthCredential,
+  oauthCredential,
+} from "../../src/index.ts";
+import { fileStore } from "./file-store.ts";
+import { loopbackGrant } from "./loopback-grant.ts";
+import { KEY, type Session, type SessionOptions } from "./memory-setting.ts";
+import { startTokenServer, type TokenServer } from "./token-server.ts";
+
+/** A home on disk, a token endpoint on loopback, and sessions on both. */
+export interface HomeSetting extends AsyncDisposable {
+  readonly home: TemporaryHome;
+  readonly tokens: TokenServer;
+  readonly store: CredentialStore;
+  readonly path: string;
+  readonly events: CredentialEvent[];
+  /** Each call is a session of its own, which shares nothing with the others but the files. */
+  session(options?: Partial<SessionOptions>): Session;
+  save(credential: OAuthCredential): Promise<void>;
+  stored(): Promise<OAuthCredential | undefined>;
+  /** Text of every file below the home. */
+  allText(): Promise<string>;
+}
+
+export async function homeSetting(): Promise<HomeSetting> {
+  const home = await temporaryHome();
+  const tokens = await startTokenServer();
+  const store = fileStore(home.path);
+  const events: CredentialEvent[] = [];
+  const sessions: Session[] = [];
+  return {
+    home,
+    tokens,
+    store,
+    path: home.file(".credentials.json"),
+    events,
+    session(options = {}) {
+      const session = createCredentialSession({
+        kind: oauthCredential,
+        store,
+        key: KEY,
+        home: home.path,
+        refreshGrant: loopbackGrant(tokens.url),
+        random: () => 0,
+        ...options,
+      });
+      session.onEvent((event) => events.push(event));
+      sessions.push(session);
+      return session;
+    },
+    save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),
+    async stored() {
+      const entry = await store.read(KEY);
+      return entry === undefined ? undefined : oauthCredential.parse(entry);
+    },
+    async allText() {
+      const names = await readdir(home.path, { recursive: true, withFileTypes: true });
+      const texts = names
+        .filter((name) => name.isFile())
+        .map((name) => readFile(join(name.parentPath, name.name), "latin1"));
+      return (await Promise.all(texts)).join("\n");
+    },
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) await session[Symbol.asyncDispose]();
+      await tokens.close();
+      await home.remove();
+    },
+  };
+}
+
+/** Puts a directory in the place of the store's file, so that nothing can be saved; returns the way back. */
+export async function blockStore(path: string): Promise<() => Promise<void>> {
+  await rename(path, `${path}.away`);
+  await mkdir(path);
+  return async () => {
+    await rmdir(path);
+    await rename(`${path}.away`, path);
+  };
+}
+
+/** Keeps a copy of a file, and returns the way to restore it: a backup. */
+export async function backUp(path: string): Promise<() => Promise<void>> {
+  const text = await readFile(path);
+  return () => writeFile(path, text, { mode: 0o600 });
+}

@@ -1,0 +1,45 @@
+import { type ScriptedServer, startScriptedServer } from "@hawser/test-kit";
+import { RotatingAuthority } from "./rotating-authority.ts";
+
+/** The authority behind a loopback token endpoint, which can keep answers back after they were decided. */
+export interface TokenServer {
+  readonly url: string;
+  readonly authority: RotatingAuthority;
+  readonly server: ScriptedServer;
+  /** The next answers are decided, and kept until `release`. */
+  keepAnswers(): { release(): void };
+  close(): Promise<void>;
+}
+
+export async function startTokenServer(): Promise<TokenServer> {
+  const authority = new RotatingAuthority();
+  let kept: Promise<void> | undefined;
+  const server = await startScriptedServer({
+    handler: async (seen, exchange) => {
+      const { refresh_token: refreshToken } = JSON.parse(seen.body) as { refresh_token: string };
+      const answer = authority.grant(refreshToken);
+      await kept;
+      if (answer.sent !== "yes") {
+        exchange.socket.destroy();
+        return undefined;
+      }
+      return { status: answer.status, body: answer.body, headers: { "x-correlation": "corr-1" } };
+    },
+  });
+  return {
+    url: new URL("/token", server.url).href,
+    authority,
+    server,
+    keepAnswers() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      kept = promise;
+      return {
+        release() {
+          kept = undefined;
+          resolve();
+        },
+      };
+    },
+    close: () => server.close(),
+  };
+}
