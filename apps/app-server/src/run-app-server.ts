@@ -71,6 +71,8 @@ export async function runAppServer(options: RunAppServerOptions): Promise<Runnin
       // A refresh token that is being spent is spent to the end, so that the next start finds what came of it.
       await composition.settle();
       await connections.closeAll(1001, "server is shutting down");
+      // Until then anybody could still have asked for one.
+      await composition.settle();
       await composition[Symbol.asyncDispose]();
     },
   };
