@@ -60,7 +60,10 @@ function checkReport(published: WorkspacePackage, subpath: string): void {
           compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
           extractorMessageReporting: {
             default: { logLevel: ExtractorLogLevel.None },
-            "ae-forgotten-export": { logLevel: ExtractorLogLevel.Error },
+            // A subpath may speak of what the main entry exports; the main entry names everything itself.
+            "ae-forgotten-export": {
+              logLevel: subpath === "." ? ExtractorLogLevel.Error : ExtractorLogLevel.None,
+            },
           },
           tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
         },

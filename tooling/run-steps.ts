@@ -66,7 +66,7 @@ function runStep(step: Step, root: string): Promise<StepResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: root,
-      env: { ...process.env, ...step.env },
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...step.env },
       stdio: ["ignore", "pipe", "pipe"],
       shell: process.platform === "win32",
     });

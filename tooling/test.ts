@@ -26,7 +26,7 @@ const tests: Step["command"] = [
 ];
 
 const steps: Step[] = [
-  { name: "format and lint", command: ["biome", "ci", "--error-on-warnings", "."] },
+  { name: "format and lint", command: ["biome", "ci", "--colors=off", "--error-on-warnings", "."] },
   { name: "rooms", command: script("tooling/check-rooms.ts") },
   {
     name: "build",

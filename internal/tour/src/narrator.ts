@@ -17,7 +17,7 @@ export class Narrator {
 }
 
 /** What a step expected and did not see. */
-export class StepFailed extends Error {
+class StepFailed extends Error {
   override readonly name = "StepFailed";
 }
 

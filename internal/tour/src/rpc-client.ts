@@ -5,7 +5,7 @@ export interface Notification {
   readonly params: Record<string, unknown>;
 }
 
-export class RpcFailure extends Error {
+class RpcFailure extends Error {
   override readonly name = "RpcFailure";
   readonly code: number;
 
