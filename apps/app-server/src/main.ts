@@ -7,7 +7,7 @@ import { type CommandLine, parseCommandLine } from "./cli/command-line.ts";
 import { helpText } from "./cli/help-text.ts";
 import { compose } from "./compose.ts";
 import { parseConfig } from "./config/parse-config.ts";
-import { AppServerError } from "./errors.ts";
+import { AppServerError, isAppServerError } from "./errors.ts";
 import { isLoopback, type ListenAddress, parseListenAddress } from "./listeners/listen-address.ts";
 import { createWebSocketAuthorizer, type WebSocketAuthorizer } from "./listeners/web-socket-auth.ts";
 import { type RunningAppServer, runAppServer } from "./run-app-server.ts";
@@ -109,5 +109,5 @@ main().catch((error: unknown) => {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (!(error instanceof Error) || !/^ERR_[A-Z]+_/.test(code) || code.startsWith("ERR_INTERNAL")) throw error;
   process.stderr.write(`hawser: ${error.message.split("\n")[0]}\n`);
-  process.exitCode = code === "ERR_APP_SERVER_USAGE" ? 2 : 1;
+  process.exitCode = isAppServerError(error) && error.code === "ERR_APP_SERVER_USAGE" ? 2 : 1;
 });

@@ -17,7 +17,7 @@ interface Message {
 }
 
 /** What a client is told instead of a result. */
-export class Refusal extends Error {
+class Refusal extends Error {
   readonly code: number;
   readonly data: unknown;
 

@@ -1,8 +1,17 @@
 import { isAuthManagerError } from "@hawser/auth-manager";
 import { RpcError } from "@hawser/json-rpc";
 
+/** Waits for `work`; what the account's room refuses becomes the refusal that a client is told. */
+export async function orAccountRefusal<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw accountRefusal(error);
+  }
+}
+
 /** What a client is told when the account's room refuses: the known texts for known cases, never a foreign one. */
-export function accountRefusal(error: unknown): unknown {
+function accountRefusal(error: unknown): unknown {
   if (!isAuthManagerError(error)) return error;
   const data = { code: error.code };
   switch (error.code) {
@@ -21,14 +30,5 @@ export function accountRefusal(error: unknown): unknown {
       return new RpcError(-32600, error.message, data);
     default:
       return new RpcError(-32603, error.message, data);
-  }
-}
-
-/** Throws `accountRefusal` for what `work` rejects with. */
-export async function orAccountRefusal<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw accountRefusal(error);
   }
 }

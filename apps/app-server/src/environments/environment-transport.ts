@@ -45,6 +45,7 @@ export function createEnvironmentTransport(
 
   return {
     async send(request) {
+      request.signal?.throwIfAborted();
       const { transport } = await waitFor(connected(), request.signal);
       return transport.send(request);
     },

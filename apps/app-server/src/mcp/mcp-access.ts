@@ -3,7 +3,7 @@ import type { CredentialSession, OAuthCredential, OAuthView } from "@hawser/oaut
 import type { McpServer } from "./mcp-server.ts";
 
 /** What a client is told of a server's login. */
-export type McpAuthStatus = Awaited<ReturnType<typeof probeAuthStatus>>;
+type McpAuthStatus = Awaited<ReturnType<typeof probeAuthStatus>>;
 export type McpLogin = Awaited<ReturnType<typeof loginMcpServer>>;
 export type McpSession = CredentialSession<OAuthCredential, OAuthView>;
 

@@ -20,7 +20,7 @@ export interface ModelRequest {
 }
 
 /** An answer whose head has arrived. `events` is read once; leaving it early gives the connection up. */
-export interface ModelAnswer {
+interface ModelAnswer {
   readonly rateLimits: RateLimits;
   readonly events: AsyncIterable<ModelEvent>;
 }

@@ -1,5 +1,5 @@
 /** Why a turn failed, in the protocol's words. */
-export type TurnErrorInfo =
+type TurnErrorInfo =
   | "contextWindowExceeded"
   | "usageLimitExceeded"
   | "serverOverloaded"
