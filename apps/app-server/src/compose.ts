@@ -1,6 +1,11 @@
 import { join } from "node:path";
 import { type AuthManager, createAuthManager, withBearerRecovery } from "@hawser/auth-manager";
-import { CHATGPT_HOSTS, createAffinityJar, withAffinityCookies } from "@hawser/cf-affinity-jar";
+import {
+  CHATGPT_HOSTS,
+  createAffinityJar,
+  withAffinityCookies,
+  withChallengeErrors,
+} from "@hawser/cf-affinity-jar";
 import {
   createIdentityScope,
   type IdentityScope,
@@ -93,14 +98,16 @@ export function compose(options: ComposeOptions): Composition {
     ? withBearerRecovery(account)
     : (next) => next;
   const policy = { maxRetries: config.provider.maxRetries };
+  const challenges = withChallengeErrors();
   // biome-ignore format: the nesting is the order, outermost first
   const model =
-    asAccount(                        // a 401 is answered once
-      withRetry(policy)(              // each attempt below is a whole request; the budget travels in the operation
-        sameOrigin(                   // each hop below is a whole request
-          withAffinityCookies(jar)(   // so every hop carries its own host's affinity
-            withIdentityHeaders(scope)(
-              wire))))); // undici: proxy, CA, pool, limits, timeouts
+    asAccount(                          // a 401 is answered once
+      withRetry(policy)(                // each attempt below is a whole request; the budget travels in the operation
+        challenges(                     // a challenge page wants a browser: no attempt after it
+          sameOrigin(                   // each hop below is a whole request
+            withAffinityCookies(jar)(   // so every hop carries its own host's affinity
+              withIdentityHeaders(scope)(
+                wire)))))); // undici: proxy, CA, pool, limits, timeouts
 
   // biome-ignore format: as above
   const localMcp =                    // no retry: a tool call is sent once
@@ -168,7 +175,7 @@ export function compose(options: ComposeOptions): Composition {
     scope,
     account,
     mcp,
-    model: createModelClient({ transport: model, ...modelEndpoint({ config, env, account }) }),
+    model: createModelClient({ transport: model, ...policy, ...modelEndpoint({ config, env, account }) }),
     mcpAccess: createMcpAccess({
       sessions,
       env,

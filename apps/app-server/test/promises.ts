@@ -67,6 +67,11 @@ export const promises = {
     promise: "Messages to an MCP server of an environment leave through its exec-server, on one replica.",
     room: "app-server",
   },
+  "app-server/one-budget": {
+    promise:
+      "A model request is repeated from one budget, a 401 in between or not, and never for a challenge page.",
+    room: "app-server",
+  },
   "app-server/slow-client": {
     promise: "A client that does not read is disconnected with 1013 and costs the others nothing.",
     room: "app-server",

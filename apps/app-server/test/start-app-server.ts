@@ -19,6 +19,8 @@ export interface StartOptions {
   /** @defaultValue a free port of 127.0.0.1 without authentication */
   readonly listen?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** @defaultValue 0 */
+  readonly requestMaxRetries?: number | undefined;
 }
 
 export interface StartedAppServer extends AsyncDisposable {
@@ -34,10 +36,10 @@ export interface StartedAppServer extends AsyncDisposable {
 
 /** The real program, from its sources, in a process of its own. */
 export async function startAppServer(options: StartOptions = {}): Promise<StartedAppServer> {
-  const { upstream, config = "", execServer, env = {} } = options;
+  const { upstream, config = "", env = {} } = options;
   const { listen = ["--listen", "ws://127.0.0.1:0", "--insecure-no-auth"] } = options;
   const home = await temporaryHome();
-  const configFile = await home.write("config.toml", `${upstreamConfig(upstream, execServer)}\n${config}`);
+  const configFile = await home.write("config.toml", `${upstreamConfig(options)}\n${config}`);
   const child = spawn(
     process.execPath,
     [
@@ -86,7 +88,7 @@ export async function startAppServer(options: StartOptions = {}): Promise<Starte
   }
 }
 
-function upstreamConfig(upstream: LocalUpstream | undefined, execServer: StartOptions["execServer"]): string {
+function upstreamConfig({ upstream, execServer, requestMaxRetries = 0 }: StartOptions): string {
   if (upstream === undefined) return "";
   const toml = JSON.stringify;
   return `model = "local-model"
@@ -96,7 +98,7 @@ chatgpt_base_url = ${toml(upstream.account.backendUrl.href)}
 [model_providers.local]
 base_url = ${toml(upstream.model.baseUrl.href)}
 requires_openai_auth = true
-request_max_retries = 0
+request_max_retries = ${requestMaxRetries}
 
 [mcp_servers.secure]
 url = ${toml(upstream.mcp.url.href)}

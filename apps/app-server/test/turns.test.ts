@@ -263,6 +263,45 @@ describe("a turn", () => {
   });
 });
 
+describe("a turn that fails upstream", () => {
+  const attempts = (upstream: { seen: readonly { server: string }[] }) =>
+    upstream.seen.filter(({ server }) => server === "model").length;
+
+  it("does not repeat a Cloudflare challenge", proves("app-server/one-budget"), async () => {
+    await using upstream = await startLocalUpstream();
+    await using server = await startAppServer({ upstream, requestMaxRetries: 4 });
+    const client = await server.connect("a");
+    await logIn(client);
+    upstream.model.script({ status: 403, headers: { "cf-mitigated": "challenge" } });
+
+    expect(await takeTurn(client, await startThread(client))).toMatchObject({
+      status: "failed",
+      error: { codexErrorInfo: { httpConnectionFailed: { httpStatusCode: 403 } } },
+    });
+    expect(attempts(upstream)).toBe(1);
+  });
+
+  it("is repeated from one budget, before and after a 401", proves("app-server/one-budget"), async () => {
+    await using upstream = await startLocalUpstream();
+    await using server = await startAppServer({ upstream, requestMaxRetries: 2 });
+    const client = await server.connect("a");
+    const { authUrl } = await client.request<{ authUrl: string }>("account/login/start", { type: "chatgpt" });
+    await upstream.account.approve(authUrl);
+    await client.notified("account/updated");
+    upstream.model.script(
+      { status: 503 },
+      { status: 401 },
+      { status: 503 },
+      { status: 503 },
+      { status: 503 },
+    );
+
+    expect(await takeTurn(client, await startThread(client))).toMatchObject({ status: "failed" });
+    // 503, retry: 401, recovery: 503, retry: 503. Two retries and one recovery, not two retries on each side.
+    expect(attempts(upstream)).toBe(4);
+  });
+});
+
 describe("a client that does not read", () => {
   it("is disconnected with 1013 and costs the others nothing", proves("app-server/slow-client"), async () => {
     await using upstream = await startLocalUpstream();

@@ -1,5 +1,5 @@
 import { type ClientIdentity, identityKey } from "@hawser/client-identity";
-import { type SseStream, sseStream } from "@hawser/retry-sse";
+import { budgetKey, RetryBudget, type SseStream, sseStream } from "@hawser/retry-sse";
 import { type HeaderList, type HttpResponse, type HttpTransport, Operation } from "@hawser/transport";
 import { z } from "zod";
 import { type ModelEvent, readModelEvent } from "./model-event.ts";
@@ -32,6 +32,8 @@ export interface ModelClientOptions {
   readonly headers?: HeaderList | undefined;
   /** Longest silence of the stream. */
   readonly idleTimeoutMs: number;
+  /** Retries of one request, whatever it is repeated for. */
+  readonly maxRetries: number;
 }
 
 export interface ModelClient {
@@ -41,7 +43,7 @@ export interface ModelClient {
 
 /** Speaks the Responses API through the model stack that `compose.ts` nests. */
 export function createModelClient(options: ModelClientOptions): ModelClient {
-  const { transport, baseUrl, headers = [], idleTimeoutMs } = options;
+  const { transport, baseUrl, headers = [], idleTimeoutMs, maxRetries } = options;
   return {
     async ask(request) {
       const url = new URL(`${(await baseUrl()).href.replace(/\/$/, "")}/responses`);
@@ -60,7 +62,10 @@ export function createModelClient(options: ModelClientOptions): ModelClient {
         // Nothing is stored on the other side: an answer that never came can be asked for again.
         idempotent: true,
         limits: { bodyIdleTimeoutMs: idleTimeoutMs },
-        operation: Operation.start({ label: "turn" }).with(identityKey, request.identity),
+        // One budget for the whole operation: what is sent again after a 401 is repeated from the same one.
+        operation: Operation.start({ label: "turn" })
+          .with(identityKey, request.identity)
+          .with(budgetKey, new RetryBudget({ maxRetries })),
       });
       if (response.status < 200 || response.status > 299) throw await refusalOf(response);
       return {

@@ -55,7 +55,7 @@ export function turnErrorFrom(error: unknown): TurnError {
   if (code.startsWith("ERR_RETRY_SSE_")) {
     return { message, codexErrorInfo: disconnected, additionalDetails: code };
   }
-  if (code.startsWith("ERR_TRANSPORT_")) {
+  if (code.startsWith("ERR_TRANSPORT_") || code === "ERR_CF_AFFINITY_JAR_CHALLENGED") {
     const status = (error as { status?: unknown }).status;
     const httpStatusCode = typeof status === "number" ? status : null;
     return { message, codexErrorInfo: { httpConnectionFailed: { httpStatusCode } }, additionalDetails: code };
