@@ -81,7 +81,10 @@ export class FlightDeck<C, V> {
     this.#saveTimer = setTimeout(() => {
       this.#saveTimer = undefined;
       this.#saveDelayMs = Math.min(this.#saveDelayMs * 2, LONGEST_SAVE_DELAY_MS);
-      void this.own(() => saveUnpersisted(this.#engine)).catch(() => {}); // It reports by itself.
+      void this.own(async () => {
+        await saveUnpersisted(this.#engine);
+        if (!this.#engine.state.unpersisted) this.#saveDelayMs = FIRST_SAVE_DELAY_MS;
+      });
     }, this.#saveDelayMs);
     this.#saveTimer.unref();
   }
@@ -89,7 +92,7 @@ export class FlightDeck<C, V> {
   async settle(): Promise<void> {
     await this.#quiet();
     if (!this.#engine.state.unpersisted) return;
-    await this.own(() => saveUnpersisted(this.#engine)).catch(() => {}); // It reports by itself.
+    await this.own(() => saveUnpersisted(this.#engine));
     await this.#quiet();
   }
 

@@ -5,14 +5,15 @@ import type { CredentialIdentity } from "./identify.ts";
 import { marksOf, peek } from "./look.ts";
 
 /**
- * Installs a new login in this process, at once, as a credential that is still to be saved: tokens just issued are
- * not lost to a lock that somebody keeps. It replaces what was held without merging.
+ * Installs a new login in this process, at once and without an await, as a credential that is still to be saved:
+ * tokens just issued are not lost to a lock that somebody keeps, and a logout called later comes later. It replaces
+ * what was held without merging.
  */
-export async function beginLogin<C, V>(
+export function beginLogin<C, V>(
   engine: Engine<C, V>,
   credential: C,
   pins: Readonly<Record<string, string>> | undefined,
-): Promise<CredentialHandle<V>> {
+): CredentialHandle<V> {
   const { kind, state, clock } = engine;
   const entry = kind.serialize(credential);
   const receivedAtMs = clock.wallMs();
@@ -23,18 +24,16 @@ export async function beginLogin<C, V>(
     lifetimeMs: kind.lifetimeMs?.(credential, receivedAtMs),
     by: "login",
   };
-  // What cannot be read cannot be respected either; it is moved aside or replaced.
-  const before = await peek(engine).catch(() => undefined);
   const installed = state.prepare(credential, identity, marksOf(engine, credential, entry));
   if (state.unpersisted?.what === "successor") state.unpersisted.pen.close();
-  state.unpersisted = {
-    what: "login",
-    installed,
-    pins,
-    base: { lineage: before?.identity.lineage },
-    over: "anything",
-  };
+  state.unpersisted = { what: "login", installed, pins, base: lineageBefore(engine), over: "anything" };
   state.beginLogin(installed);
   engine.emit({ type: "loggedIn", lineage: identity.lineage });
   return installed.handle;
+}
+
+async function lineageBefore<C, V>(engine: Engine<C, V>): Promise<{ lineage: string | undefined }> {
+  // What cannot be read cannot be respected either; it is moved aside or replaced.
+  const before = await peek(engine).catch(() => undefined);
+  return { lineage: before?.identity.lineage };
 }

@@ -20,6 +20,7 @@ export async function logout<C, V>(
   revoke: ((credential: C) => Promise<void>) | undefined,
 ): Promise<LogoutReport> {
   const { state } = engine;
+  const { epoch } = state;
   const failures: { store: string; code: string }[] = [];
   let removed = false;
   let newest: C | undefined;
@@ -38,9 +39,12 @@ export async function logout<C, V>(
     hold.keepAlive();
     try {
       await engine.fault("locked");
-      const unsaved = takeUnpersisted(engine);
+      // A login made here since the logout was called is the later word: it is neither dropped nor removed.
+      const unsaved = state.epoch === epoch ? takeUnpersisted(engine) : undefined;
       // What cannot be read is removed all the same.
       const stored = await look(engine).catch(() => undefined);
+      const isSaved = stored !== undefined && stored.identity.lineage === state.current?.identity.lineage;
+      if (state.epoch !== epoch && isSaved) return { removed: held !== undefined, failures };
       lineage = stored?.identity.lineage ?? lineage;
       newest = unsaved ?? (stored && (await newestOf(engine, stored, held))) ?? held?.credential;
       await attempt(engine.store.name, async () => {

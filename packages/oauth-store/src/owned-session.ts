@@ -132,12 +132,10 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
 
   async login(credential: C, { pins }: LoginOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
-    return this.#deck.own(async () => {
-      const handle = await beginLogin(this.#engine, credential, pins);
-      this.#deck.land(handle);
-      await saveUnpersisted(this.#engine);
-      return handle;
-    });
+    const handle = beginLogin(this.#engine, credential, pins);
+    this.#deck.land(handle);
+    await this.#deck.own(() => saveUnpersisted(this.#engine));
+    return handle;
   }
 
   async logout(): Promise<LogoutReport> {

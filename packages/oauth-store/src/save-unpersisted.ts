@@ -27,7 +27,8 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
     engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     if (waiting.what === "login") {
       // Not saved at once: from now on only over what was there when the login was made.
-      engine.state.unpersisted = { ...waiting, over: waiting.base };
+      const over = await waiting.base;
+      if (engine.state.unpersisted === waiting) engine.state.unpersisted = { ...waiting, over };
     } else await renewLease(engine, waiting.pen);
     engine.keepSaving();
   }

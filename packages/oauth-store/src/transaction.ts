@@ -2,15 +2,13 @@ import type { Installed } from "./credential-state.ts";
 import { isSame } from "./credential-state.ts";
 import { type Engine, needOf, type RefreshGoal } from "./engine.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
-import { finish, openSealed, type SealedAnswer, superseded, transient } from "./finish.ts";
+import { finish, superseded, transient } from "./finish.ts";
 import { Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
 import { nextStarter, type StarterStep } from "./next-starter.ts";
-import { penOfRecord } from "./record-pen.ts";
-import { refusal, type SpendEnd, spend } from "./spend.ts";
-import { LEASE_MS } from "./spend-backoff.ts";
-import type { SpendHeader } from "./spend-header.ts";
-import type { FoundRecord, OwnerProof } from "./spend-ledger.ts";
+import { refusal } from "./refusal.ts";
+import { type SpendEnd, spend } from "./spend.ts";
+import { penOf, readSealed, starterView } from "./starter-view.ts";
 import { flushUnpersisted } from "./unpersisted.ts";
 import { writeBack } from "./write-back.ts";
 
@@ -83,7 +81,7 @@ async function runRound<C, V>(
     await writeBack(engine, hold, stored, newer);
     return "start-over";
   }
-  const step = nextStarter(viewOf(engine, stored, sealed));
+  const step = nextStarter(starterView(engine, stored, sealed));
   // A successor that is known comes before anything older is used, and a token that has one is never sent again.
   if (step.do === "finish" && sealed) {
     const done = await finish(engine, hold, stored, penOf(engine, stored), sealed);
@@ -163,63 +161,6 @@ function takeUp<C, V>(engine: Engine<C, V>, hold: Hold, goal: RefreshGoal, store
   if (goal.reason !== "expiry" || engine.state.isRejected(stored.identity)) return;
   if (epoch !== hold.epoch || needOf(engine, stored) === "now") return;
   if (current === undefined || !isSame(current.identity, stored.identity)) engine.state.adopt(engine, stored);
-}
-
-async function readSealed<C, V>(
-  engine: Engine<C, V>,
-  stored: StoredCredential<C>,
-): Promise<SealedAnswer | undefined> {
-  const { record } = stored;
-  const state = record?.header?.state;
-  if (!record || state === "unknown" || state === "deferred" || state === "refused") return undefined;
-  const body = await engine.ledger.readBody(record);
-  return body && openSealed(engine, stored, body);
-}
-
-function viewOf<C, V>(
-  engine: Engine<C, V>,
-  stored: StoredCredential<C>,
-  sealed: SealedAnswer | undefined,
-): Parameters<typeof nextStarter>[0] {
-  const { record } = stored;
-  return {
-    record,
-    owner: ownerOf(engine, record),
-    bodyOpens: sealed !== undefined,
-    snapshotHash: stored.marks.snapshotHash,
-    clientHash: stored.clientHash,
-    nowMs: engine.clock.wallMs(),
-  };
-}
-
-function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): OwnerProof {
-  const state = record?.header?.state;
-  const matters = record && (state === undefined || state === "claimed" || state === "held");
-  return matters ? engine.ledger.ownerOf(record) : "unproven";
-}
-
-function penOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): ReturnType<typeof penOfRecord> {
-  const { record, identity, marks } = stored;
-  if (!record) throw new Error("a sealed answer without a record");
-  const nowMs = engine.clock.wallMs();
-  // An unreadable header over a body that opens: the record is written anew, as what it must have been.
-  const header: SpendHeader = record.header ?? {
-    version: 1,
-    fingerprint: record.fingerprint,
-    state: "sealed",
-    attempt: record.attempt,
-    reason: "expiry",
-    claimedAtMs: nowMs,
-    leaseUntilMs: nowMs + LEASE_MS,
-    failures: 0,
-    uncertain: true,
-    lineage: identity.lineage,
-    generation: identity.generation,
-    snapshotHash: marks.snapshotHash,
-    clientHash: stored.clientHash,
-    owner: engine.owner,
-  };
-  return penOfRecord(engine.ledger, record, header);
 }
 
 function absent<C, V>(engine: Engine<C, V>): CredentialError {

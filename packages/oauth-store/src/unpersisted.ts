@@ -19,7 +19,7 @@ export type Unpersisted<C, V> =
       readonly installed: Installed<C, V>;
       readonly pins: Readonly<Record<string, string>> | undefined;
       /** What was stored when the login was made. */
-      readonly base: { readonly lineage: string | undefined };
+      readonly base: Promise<{ readonly lineage: string | undefined }>;
       /** What it may be put over: anything at first, later only the base. */
       readonly over: { readonly lineage: string | undefined } | "anything";
     };

@@ -128,6 +128,15 @@ export const promises = {
       "File locks are the operating system's: they exclude other programs, end with their holder, are not inherited, and wait no longer than told.",
     room,
   },
+  "oauth-store/read-only-home": {
+    promise: "A token that is still valid is used from a home that cannot be written to.",
+    room,
+  },
+  "oauth-store/foreign-writers": {
+    promise:
+      "Where programs write without our lock, a refusal is believed only when the store has not moved for 6 s.",
+    room,
+  },
   "oauth-store/lock-unavailable": {
     promise: "Without the lock library nothing is spent, and the error says what to install.",
     room,

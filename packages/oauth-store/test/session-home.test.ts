@@ -1,5 +1,6 @@
 import {
   chmod,
+  chown,
   link,
   mkdir,
   readdir,
@@ -255,15 +256,19 @@ describe(createCredentialSession, () => {
     },
   );
 
-  it("uses a valid token from a home it cannot write to", async () => {
+  it("uses a valid token from a home it cannot write to", proves("oauth-store/read-only-home"), async () => {
     const { tokens, save, home, path } = setting;
     const issued = tokens.authority.login();
     await save(credentialOf(issued, HOUR));
     await rm(home.file("mcp-oauth-locks"), { recursive: true });
+    // Root may write anywhere: the reader is somebody else, who owns the home.
+    const uid = process.getuid?.() === 0 ? 65534 : undefined;
     const child = spawnChild({
       script: new URL("./children/session-child.ts", import.meta.url),
+      env: { HAWSER_TEST_UID: uid?.toString() },
     });
     try {
+      if (uid) for (const one of [path, home.path]) await chown(one, uid, uid);
       await chmod(path, 0o400);
       await chmod(home.path, 0o500);
       child.send({ home: home.path, key: KEY, tokenUrl: tokens.url, callers: 1 });
@@ -272,6 +277,7 @@ describe(createCredentialSession, () => {
       expect(await child.receive()).toEqual([expect.objectContaining({ accessToken: issued.accessToken })]);
     } finally {
       await child.kill();
+      if (uid) for (const one of [home.path, path]) await chown(one, 0, 0);
       await chmod(home.path, 0o700);
     }
   });
@@ -427,6 +433,42 @@ describe(createCredentialSession, () => {
       },
     );
   });
+
+  it(
+    "believes a refusal only after writers without our lock had time to save",
+    proves("oauth-store/foreign-writers"),
+    async () => {
+      const { tokens, save, stored, session } = setting;
+      const issued = tokens.authority.login("f");
+      await save(credentialOf(issued));
+      const theirs = tokens.authority.login("f");
+      tokens.authority.mischief.push({ status: 400, body: '{"error":"invalid_grant"}' });
+      const waiting = session({ foreignWriters: true }).ensureFresh();
+      await expect.poll(() => tokens.authority.presented.length).toBe(1);
+      await save(credentialOf(theirs, HOUR));
+      expect((await waiting).view.accessToken).toBe(theirs.accessToken);
+      expect((await stored())?.accessToken).toBe(theirs.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+    },
+  );
+
+  it(
+    "corrects a next time that a jumping clock wrote a day ahead",
+    proves("oauth-store/back-off-shared"),
+    async () => {
+      const { tokens, save, session } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      tokens.authority.mischief.push({ status: 500 });
+      const ahead = steppingClock();
+      ahead.jump(86_400_000);
+      await expect(session({ clock: ahead }).ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      const clock = steppingClock();
+      await expect(session({ clock }).ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      clock.advance(16 * 60_000);
+      await session({ clock }).ensureFresh();
+      expect(tokens.authority.presented).toHaveLength(2);
+    },
+  );
 
   it("leaves no secret in any file but the store", proves("oauth-store/no-secret-shown"), async () => {
     const { tokens, save, session, path, allText } = setting;

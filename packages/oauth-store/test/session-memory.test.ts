@@ -463,6 +463,52 @@ describe(createCredentialSession, () => {
       expect(mine.snapshot()?.view.accessToken).toBe(again.accessToken);
     });
 
+    it(
+      "of a logout and a login called in turn, the later one stands",
+      proves("oauth-store/login-wins", "oauth-store/logout-wins"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const again = setting.authority.login();
+        const out = mine.logout();
+        const login = mine.login(credentialOf(again, HOUR));
+        await Promise.all([out, login]);
+        await mine.settle();
+        expect((await setting.stored())?.accessToken).toBe(again.accessToken);
+        expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
+
+        const last = mine.login(credentialOf(setting.authority.login(), HOUR));
+        await Promise.all([last, mine.logout()]);
+        await mine.settle();
+        expect(await setting.stored()).toBeUndefined();
+        expect(mine.snapshot()).toBeUndefined();
+        await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      },
+    );
+
+    it("a logout that cannot empty the store says so, and this process stays logged out", async () => {
+      const inner = createMemoryStore();
+      let failing = false;
+      const setting = memorySetting({
+        store: {
+          ...inner,
+          update: (...all: Parameters<typeof inner.update>) =>
+            failing ? Promise.reject(new Error("with a secret")) : inner.update(...all),
+        },
+      });
+      const { mine } = await signedIn(setting);
+      failing = true;
+      expect(await mine.logout()).toEqual({
+        removed: false,
+        failures: [{ store: "memory", code: "unknown" }],
+      });
+      await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      failing = false;
+      const again = setting.authority.login();
+      await setting.session().login(credentialOf(again, HOUR));
+      expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
+    });
+
     it("a logout in another session ends this one at its next need, without a grant", async () => {
       const setting = memorySetting();
       const { mine } = await signedIn(setting);
@@ -513,6 +559,76 @@ describe(createCredentialSession, () => {
     await setting.session().ensureFresh();
     expect(jumps).toBe(2);
     expect(setting.authority.presented).toHaveLength(1);
+  });
+
+  it("a store that cannot be read is no reason to log out or to use another", async () => {
+    const inner = createMemoryStore();
+    let failing = false;
+    const setting = memorySetting({
+      store: {
+        ...inner,
+        read: (key: string) => (failing ? Promise.reject(new Error("with a secret")) : inner.read(key)),
+      },
+    });
+    const { mine } = await signedIn(setting);
+    const a = await mine.ensureFresh();
+    failing = true;
+    await expect(mine.recover(a)).rejects.toMatchObject({ reason: "store-read", retry: "after" });
+    expect(setting.grants).toEqual([]);
+    expect(mine.snapshot()).toBe(a);
+    failing = false;
+    expect((await mine.recover(a)).generation).toBe(1);
+  });
+
+  it("gives refreshes what was pinned at login", async () => {
+    const setting = memorySetting();
+    const mine = setting.session();
+    await mine.login(credentialOf(setting.authority.login(), HOUR), {
+      pins: { endpoint: "https://as.example/token" },
+    });
+    await mine.refresh();
+    await setting.session().refresh();
+    expect(setting.grants.map((grant) => grant.pins)).toEqual(
+      Array(2).fill({ endpoint: "https://as.example/token" }),
+    );
+  });
+
+  it("a listener that throws is not heard again, and breaks nothing", async () => {
+    const setting = memorySetting();
+    const { mine } = await signedIn(setting);
+    let heard = 0;
+    mine.onEvent(() => {
+      heard += 1;
+      throw new Error("listener");
+    });
+    await mine.refresh();
+    await mine.refresh();
+    expect(heard).toBe(1);
+  });
+
+  it("runs shared work in the context of its creator, not of the caller who came first", async () => {
+    const { AsyncLocalStorage } = await import("node:async_hooks");
+    const who = new AsyncLocalStorage<string>();
+    const setting = memorySetting();
+    const seen: (string | undefined)[] = [];
+    const mine = who.run("creator", () =>
+      setting.session({
+        refreshGrant: async ({ refreshToken }) => {
+          seen.push(who.getStore());
+          return setting.authority.grant(refreshToken);
+        },
+      }),
+    );
+    await setting.save(credentialOf(setting.authority.login()));
+    await who.run("caller", () => mine.ensureFresh());
+    expect(seen).toEqual(["creator"]);
+  });
+
+  it("a closed session says so", async () => {
+    const setting = memorySetting();
+    const { mine } = await signedIn(setting);
+    await mine[Symbol.asyncDispose]();
+    await expect(mine.ensureFresh()).rejects.toEqual(code("CLOSED"));
   });
 
   it("a session used from inside its own grant is told so", async () => {

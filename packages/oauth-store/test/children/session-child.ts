@@ -11,6 +11,8 @@ interface Setup {
 }
 
 /** One process with one session: says it is ready, waits for the word, asks as many times as told, reports. */
+const uid = process.env["HAWSER_TEST_UID"];
+if (uid) process.setuid?.(Number(uid));
 const port = connectParent();
 const { home, key, tokenUrl, callers } = (await port.receive()) as Setup;
 const session = createCredentialSession({

@@ -1,0 +1,75 @@
+import { classifyAnswer } from "./classify-answer.ts";
+import type { JsonValue } from "./credential-kind.ts";
+import type { Engine } from "./engine.ts";
+import { printable } from "./errors.ts";
+import { finish, putOff, type SealedAnswer, validated } from "./finish.ts";
+import type { Hold } from "./hold.ts";
+import { keepAnswer } from "./keep-answer.ts";
+import type { StoredCredential } from "./look.ts";
+import { penOfClaim } from "./record-pen.ts";
+import type { RefreshGrantAnswer } from "./refresh-grant.ts";
+import { concludeRefusal } from "./refusal.ts";
+import type { SpendEnd } from "./spend.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { ClaimedRecord } from "./spend-ledger.ts";
+
+/** One attempt whose answer, or silence, is here. */
+export interface Attempt {
+  readonly claim: ClaimedRecord;
+  readonly header: SpendHeader;
+  readonly answer: RefreshGrantAnswer;
+  readonly receivedAtMs: number;
+  readonly freshRejectionAtMs: number | undefined;
+}
+
+/** Steps 9 to 11: writes down what the answer was, and finishes what can be finished. */
+export async function conclude<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  stored: StoredCredential<C> & { readonly refreshToken: string },
+  attempt: Attempt,
+): Promise<SpendEnd<C, V>> {
+  const { claim, header, answer, receivedAtMs, freshRejectionAtMs } = attempt;
+  const pen = penOfClaim(claim, header);
+  const said = classifyAnswer(answer, engine.kind);
+  const { retryAtMs } = answer;
+  const correlationId = answer.sent === "yes" ? shownCorrelation(answer.correlationId, stored) : undefined;
+  if (said.is === "refused") return concludeRefusal(engine, stored, pen, said.code, correlationId);
+  if (said.is !== "answered") {
+    throw await putOff(engine, pen, { state: said.is, code: said.code, retryAtMs, correlationId });
+  }
+  if (isEmpty(engine, stored, said.json)) {
+    throw await putOff(engine, pen, { state: "unknown", code: "no-tokens", retryAtMs, correlationId });
+  }
+  const sealedPen = await keepAnswer(
+    engine,
+    stored,
+    claim,
+    { ...header, receivedAtMs, correlationId },
+    said.text,
+  );
+  await engine.fault("sealed");
+  const sealed: SealedAnswer = { json: said.json, receivedAtMs, freshRejectionAtMs };
+  return finish(engine, hold, stored, sealedPen, sealed);
+}
+
+/** For a person who asks the server's operator. A server that echoes what was sent is not quoted. */
+function shownCorrelation(
+  id: string | undefined,
+  stored: { readonly refreshToken: string },
+): string | undefined {
+  if (id === undefined || id.includes(stored.refreshToken) || stored.refreshToken.includes(id))
+    return undefined;
+  return printable(id);
+}
+
+/** A 2xx without anything to keep. Whether a refresh token is in it is asked before anything is judged. */
+function isEmpty<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>, json: JsonValue): boolean {
+  try {
+    if (engine.kind.successorOf(json) !== undefined) return false;
+  } catch {
+    return true; // A kind that cannot read it cannot use it.
+  }
+  const { outcome } = validated(engine.kind, stored.credential, json);
+  return outcome === "unusable" || outcome === "refresh-token-only";
+}

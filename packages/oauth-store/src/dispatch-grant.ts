@@ -1,0 +1,37 @@
+import type { Engine, RefreshGoal } from "./engine.ts";
+import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
+import type { StoredCredential } from "./look.ts";
+import type { RefreshGrantAnswer } from "./refresh-grant.ts";
+
+/** A grant that ignores its signal is not waited for longer than this past the limit. */
+const GRACE_MS = 250;
+
+/** Step 8: asks for the grant once. Whatever is thrown, and whatever comes too late, may have been sent. */
+export async function dispatchGrant<C, V>(
+  engine: Engine<C, V>,
+  hold: Hold,
+  goal: RefreshGoal,
+  stored: StoredCredential<C> & { readonly refreshToken: string },
+): Promise<RefreshGrantAnswer> {
+  const { credential, refreshToken, note, identity } = stored;
+  const controller = new AbortController();
+  const { promise: tooLate, resolve: giveUp } = Promise.withResolvers<RefreshGrantAnswer>();
+  const leftMs = hold.leftMs(ANSWER_LIMIT_MS);
+  const abort = setTimeout(() => controller.abort(), leftMs);
+  const leave = setTimeout(() => giveUp({ sent: "unknown", code: "timeout" }), leftMs + GRACE_MS);
+  try {
+    const sent = engine.grant({
+      credential,
+      refreshToken,
+      reason: goal.reason,
+      pins: note?.lineage === identity.lineage ? (note.pins ?? {}) : {},
+      signal: controller.signal,
+    });
+    return await Promise.race([sent, tooLate]);
+  } catch {
+    return { sent: "unknown", code: "grant-threw" }; // Its text may hold what was sent.
+  } finally {
+    clearTimeout(abort);
+    clearTimeout(leave);
+  }
+}

@@ -1,0 +1,30 @@
+import type { RefreshGoal } from "./engine.ts";
+import { CredentialError } from "./errors.ts";
+import type { StoredCredential } from "./look.ts";
+
+const FRESH_MS = 10_000;
+const FRESH_REJECTIONS_APART_MS = 60_000;
+
+/**
+ * A token rejected within 10 s of the refresh that brought it may be refreshed once a minute: a server that rejects
+ * what it issues would otherwise be asked without end. Returns the time to note when this is such a rejection.
+ */
+export function freshRejection<C>(
+  goal: RefreshGoal,
+  stored: StoredCredential<C>,
+  nowMs: number,
+): number | undefined {
+  const { by, receivedAtMs, lineage } = stored.identity;
+  if (goal.reason !== "rejected" || by !== "refresh" || receivedAtMs === undefined) return undefined;
+  const rejectedAfterMs = (goal.rejectedAtMs ?? nowMs) - receivedAtMs;
+  if (rejectedAfterMs < 0 || rejectedAfterMs > FRESH_MS) return undefined;
+  const lastAtMs = stored.note?.lineage === lineage ? stored.note.freshRejectionAtMs : undefined;
+  if (lastAtMs !== undefined && lastAtMs <= nowMs && nowMs - lastAtMs < FRESH_REJECTIONS_APART_MS) {
+    throw new CredentialError(
+      "ERR_OAUTH_STORE_FRESH_TOKEN_REJECTED",
+      "the server rejects access tokens that were issued a moment ago",
+      { retryAtMs: lastAtMs + FRESH_REJECTIONS_APART_MS },
+    );
+  }
+  return nowMs;
+}

@@ -1,0 +1,42 @@
+import type { Engine } from "./engine.ts";
+import type { StoredCredential } from "./look.ts";
+import { penOfClaim, penOfRecord, type RecordPen } from "./record-pen.ts";
+import { MIN_SEALING_LENGTH, seal } from "./seal.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { ClaimedRecord } from "./spend-ledger.ts";
+
+/** Step 9: seals the answer; where that cannot be, this process holds it, and keeps the record locked. */
+export async function keepAnswer<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C> & { readonly refreshToken: string },
+  claim: ClaimedRecord,
+  header: SpendHeader,
+  text: string,
+): Promise<RecordPen> {
+  const { refreshToken, credential, identity } = stored;
+  const sealed: SpendHeader = { ...header, state: "sealed" };
+  if (refreshToken.length >= MIN_SEALING_LENGTH) {
+    const plain = Buffer.from(JSON.stringify({ receivedAtMs: header.receivedAtMs, answer: text }));
+    const body = seal(plain, refreshToken, {
+      storeKey: engine.key,
+      issuer: engine.kind.issuer(credential),
+      client: engine.kind.client(credential),
+      lineage: identity.lineage,
+      fingerprint: claim.fingerprint,
+    });
+    try {
+      await claim.seal(sealed, body);
+      claim.close();
+      return penOfRecord(engine.ledger, claim, sealed);
+    } catch {
+      // Not sealed: from here on the answer lives in this process only.
+    }
+  } else engine.emit({ type: "unsealed", code: "short-refresh-token" });
+  const held: SpendHeader = { ...header, state: "held" };
+  try {
+    await claim.write(held);
+  } catch {
+    // It still says claimed, and stays locked: nobody sends anything while we live.
+  }
+  return penOfClaim(claim, held);
+}

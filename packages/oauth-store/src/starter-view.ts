@@ -1,0 +1,68 @@
+import type { Engine } from "./engine.ts";
+import { openSealed, type SealedAnswer } from "./finish.ts";
+import type { StoredCredential } from "./look.ts";
+import type { StarterView } from "./next-starter.ts";
+import { penOfRecord, type RecordPen } from "./record-pen.ts";
+import { LEASE_MS } from "./spend-backoff.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { FoundRecord, OwnerProof } from "./spend-ledger.ts";
+
+/** The sealed answer in the record of the stored refresh token, when there is one that opens. */
+export async function readSealed<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+): Promise<SealedAnswer | undefined> {
+  const { record } = stored;
+  const state = record?.header?.state;
+  if (!record || state === "unknown" || state === "deferred" || state === "refused") return undefined;
+  const body = await engine.ledger.readBody(record);
+  return body && openSealed(engine, stored, body);
+}
+
+/** What the decision of the next starter rests on. */
+export function starterView<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  sealed: SealedAnswer | undefined,
+): StarterView {
+  const { record } = stored;
+  return {
+    record,
+    owner: ownerOf(engine, record),
+    bodyOpens: sealed !== undefined,
+    snapshotHash: stored.marks.snapshotHash,
+    clientHash: stored.clientHash,
+    nowMs: engine.clock.wallMs(),
+  };
+}
+
+function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): OwnerProof {
+  const state = record?.header?.state;
+  const matters = record && (state === undefined || state === "claimed" || state === "held");
+  return matters ? engine.ledger.ownerOf(record) : "unproven";
+}
+
+/** Writes on the record that was found. */
+export function penOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): RecordPen {
+  const { record, identity, marks } = stored;
+  if (!record) throw new Error("a sealed answer without a record");
+  const nowMs = engine.clock.wallMs();
+  // An unreadable header over a body that opens: the record is written anew, as what it must have been.
+  const header: SpendHeader = record.header ?? {
+    version: 1,
+    fingerprint: record.fingerprint,
+    state: "sealed",
+    attempt: record.attempt,
+    reason: "expiry",
+    claimedAtMs: nowMs,
+    leaseUntilMs: nowMs + LEASE_MS,
+    failures: 0,
+    uncertain: true,
+    lineage: identity.lineage,
+    generation: identity.generation,
+    snapshotHash: marks.snapshotHash,
+    clientHash: stored.clientHash,
+    owner: engine.owner,
+  };
+  return penOfRecord(engine.ledger, record, header);
+}
