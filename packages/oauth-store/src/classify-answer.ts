@@ -31,7 +31,7 @@ export function classifyAnswer<C, V>(answer: RefreshGrantAnswer, kind: Credentia
     return { is: "answered", json, text };
   }
   if (status >= 500) return { is: "unknown", code: `http-${status}` };
-  const error = (kind.errorOf ?? errorMember)(json ?? null, status);
+  const error = errorValue(kind, json ?? null, status);
   if (error !== undefined && (kind.finalErrors ?? FINAL_ERRORS).includes(error)) {
     return { is: "refused", code: error };
   }
@@ -43,6 +43,15 @@ export function classifyAnswer<C, V>(answer: RefreshGrantAnswer, kind: Credentia
 /** Reads an answer that was sealed. */
 export function parseAnswer(text: string): JsonValue {
   return parseJsonText(text, { maxDepth: MAX_DEPTH });
+}
+
+/** A kind that cannot read an error has found none: the attempt is only put off. */
+function errorValue<C, V>(kind: CredentialKind<C, V>, json: JsonValue, status: number): string | undefined {
+  try {
+    return (kind.errorOf ?? errorMember)(json, status);
+  } catch {
+    return undefined;
+  }
 }
 
 function errorMember(answer: JsonValue): string | undefined {

@@ -4,6 +4,8 @@ import type { ClaimedRecord, FoundRecord, SpendLedger } from "./spend-ledger.ts"
 /** Writes on one record, whoever claimed it. */
 export interface RecordPen {
   readonly header: SpendHeader;
+  /** The claim behind it, when this process keeps the record locked. */
+  readonly claim?: ClaimedRecord | undefined;
   write(header: SpendHeader): Promise<void>;
   /** Gives up the record's lock, if this process has it. */
   close(): void;
@@ -11,7 +13,7 @@ export interface RecordPen {
 
 /** A record this process claimed and still keeps locked. */
 export function penOfClaim(claim: ClaimedRecord, header: SpendHeader): RecordPen {
-  return { header, write: (next) => claim.write(next), close: () => claim.close() };
+  return { header, claim, write: (next) => claim.write(next), close: () => claim.close() };
 }
 
 /** A record that nobody keeps locked any more. */

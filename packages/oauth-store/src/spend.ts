@@ -39,8 +39,16 @@ export async function spend<C, V>(
   // The refresh token is spent from here on: finish and save, whoever is still waiting.
   const answer = await dispatchGrant(engine, hold, goal, stored);
   const receivedAtMs = engine.clock.wallMs();
-  await engine.fault("answered");
-  return conclude(engine, hold, stored, { claim, header, answer, receivedAtMs, freshRejectionAtMs });
+  try {
+    await engine.fault("answered");
+    return await conclude(engine, hold, stored, { claim, header, answer, receivedAtMs, freshRejectionAtMs });
+  } catch (error) {
+    // Whatever failed: a record that stays locked, and is not held for a reason, would stop everybody else.
+    const { unpersisted } = engine.state;
+    const isHeld = unpersisted?.what === "successor" && unpersisted.pen.claim === claim;
+    if (!isHeld) claim.close();
+    throw error;
+  }
 }
 
 /** Rereads what the claim rests on. Whatever moved, nothing was sent, and the claim is given back. */
