@@ -124,21 +124,29 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("starts one more flight when the one it joined brought the rejected generation", async () => {
+    it("starts one more flight when the one it joined brings the rejected generation", async () => {
       const setting = memorySetting();
       const { authority } = setting;
       const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+      let atGate = 0;
       const mine = setting.session({
         faultPoint: async (name) => {
-          if (name === "published") await gate;
+          if (name !== "committed") return;
+          atGate += 1;
+          await gate;
         },
       });
-      await setting.save(credentialOf(authority.login()));
-      const b = await mine.ensureFresh();
+      await setting.session().login(credentialOf(authority.login(), HOUR));
+      const a = await mine.ensureFresh();
+      const forced = mine.refresh();
+      await expect.poll(() => atGate).toBe(1);
+      // Another part of the process has read the store, used what it saw there, and was rejected.
+      const b = await setting.session().ensureFresh();
+      expect(b.generation).toBe(a.generation + 1);
       const recovering = mine.recover(b);
       open();
-      const c = await recovering;
-      expect(c.generation).toBe(b.generation + 1);
+      expect((await forced).generation).toBe(b.generation);
+      expect((await recovering).generation).toBe(b.generation + 1);
       expect(authority.presented).toHaveLength(2);
     });
 
@@ -545,6 +553,26 @@ describe(createCredentialSession, () => {
     for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
     expect(setting.authority.presented).toHaveLength(1);
   });
+
+  it(
+    "does not send what the store no longer holds when the claim stands",
+    proves("oauth-store/login-wins"),
+    async () => {
+      const setting = memorySetting();
+      const { authority } = setting;
+      await setting.save(credentialOf(authority.login()));
+      const theirs = authority.login();
+      let claims = 0;
+      const mine = setting.session({
+        faultPoint: async (name) => {
+          if (name === "claimed" && claims++ === 0) await setting.save(credentialOf(theirs, HOUR));
+        },
+      });
+      expect((await mine.ensureFresh()).view.accessToken).toBe(theirs.accessToken);
+      expect(authority.presented).toEqual([]);
+      expect((await mine.explain()).spends).toEqual([]);
+    },
+  );
 
   it("starts over when the clocks move apart before the send", async () => {
     const clock = steppingClock();
