@@ -29,7 +29,8 @@ export class CredentialState<C, V> {
   /** Could not be saved yet. */
   unpersisted: Unpersisted<C, V> | undefined;
   readonly #kind: CredentialKind<C, V>;
-  readonly #rejected = new Set<string>();
+  /** When each was reported. */
+  readonly #rejected = new Map<string, number>();
   readonly #owners = new Map<string, C>();
   #current: Installed<C, V> | undefined;
   #signedOut: "pending" | { readonly lineage: string | undefined } | undefined;
@@ -86,13 +87,19 @@ export class CredentialState<C, V> {
     this.#current = undefined;
   }
 
-  reject(generation: Generation): void {
-    this.#rejected.add(nameOf(generation));
+  reject(generation: Generation, atMs: number): void {
+    const name = nameOf(generation);
+    // The first report counts: later ones tell of the same token.
+    if (!this.#rejected.has(name)) this.#rejected.set(name, atMs);
     trim(this.#rejected, MAX_REJECTED);
   }
 
   isRejected(generation: Generation): boolean {
     return this.#rejected.has(nameOf(generation));
+  }
+
+  rejectedAtMs(generation: Generation): number | undefined {
+    return this.#rejected.get(nameOf(generation));
   }
 
   /** What this process holds, when it is a later generation of the same login. */
@@ -148,7 +155,7 @@ function nameOf({ lineage, generation }: Generation): string {
   return `${lineage}/${generation}`;
 }
 
-function trim(collection: Map<string, unknown> | Set<string>, size: number): void {
+function trim(collection: Map<string, unknown>, size: number): void {
   for (const oldest of collection.keys()) {
     if (collection.size <= size) return;
     collection.delete(oldest);

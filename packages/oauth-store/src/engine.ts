@@ -31,8 +31,6 @@ export interface Engine<C, V> {
 export interface RefreshGoal {
   readonly reason: "expiry" | "rejected" | "forced";
   readonly not?: { readonly lineage: string; readonly generation: number } | undefined;
-  /** When the rejection was reported. */
-  readonly rejectedAtMs?: number | undefined;
 }
 
 /** A token that looks spent on arrival would be refreshed at every use: for two seconds it counts as it is. */

@@ -1,9 +1,9 @@
 import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
-import { openSealed } from "./finish.ts";
 import { peek, type StoredCredential } from "./look.ts";
 import { summarize } from "./read-spend-records.ts";
+import { readSealed } from "./starter-view.ts";
 
 type Verdict = CredentialExplanation["verdict"];
 
@@ -54,10 +54,8 @@ async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>
       return header.uncertain && header.outcomeCode !== "invalid_client" ? "interrupted" : "refused";
     case "sealed":
       return header.outcomeCode === "wrong-account" ? "wrong-account" : "in-progress";
-    case "settled": {
-      const body = await engine.ledger.readBody(record);
-      return body && openSealed(engine, stored, body) ? "in-progress" : "superseded";
-    }
+    case "settled":
+      return (await readSealed(engine, stored)) ? "in-progress" : "superseded";
     case "held":
       return engine.ledger.ownerOf(record) === "alive" ? "held-elsewhere" : "in-progress";
     case "unknown":

@@ -1,4 +1,3 @@
-import { parseAnswer } from "./classify-answer.ts";
 import { type CommitPlan, type CommitResult, commitSuccessor, successorOf } from "./commit.ts";
 import type { AnswerVerdict, CredentialKind, JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
@@ -6,40 +5,12 @@ import type { Engine } from "./engine.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
 import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
 import type { StoredCredential } from "./look.ts";
+import { putOff, superseded, transient } from "./put-off.ts";
 import type { RecordPen } from "./record-pen.ts";
-import { unseal } from "./seal.ts";
+import type { SealedAnswer } from "./sealed-answer.ts";
 import { settleRecord } from "./settle-record.ts";
 import { nextAttemptAtMs } from "./spend-backoff.ts";
-
-/** An answer that is sealed in a record, or only in this process. */
-export interface SealedAnswer {
-  readonly json: JsonValue;
-  readonly receivedAtMs: number;
-  readonly freshRejectionAtMs?: number | undefined;
-}
-
-/** Opens the body of a record with the refresh token the store holds; undefined when it does not open. */
-export function openSealed<C, V>(
-  engine: Pick<Engine<C, V>, "kind" | "key">,
-  stored: StoredCredential<C>,
-  body: Uint8Array,
-): SealedAnswer | undefined {
-  const { refreshToken, record, credential, identity } = stored;
-  if (refreshToken === undefined || !record) return undefined;
-  const plain = unseal(body, refreshToken, {
-    storeKey: engine.key,
-    issuer: engine.kind.issuer(credential),
-    client: engine.kind.client(credential),
-    lineage: record.header?.lineage ?? identity.lineage,
-    fingerprint: record.fingerprint,
-  });
-  if (!plain) return undefined;
-  const { receivedAtMs, answer } = JSON.parse(Buffer.from(plain).toString("utf8")) as {
-    receivedAtMs: number;
-    answer: string;
-  };
-  return { json: parseAnswer(answer), receivedAtMs };
-}
+import { MIN_BODY_BYTES } from "./spend-ledger.ts";
 
 /** What the kind says of an answer; a kind that throws cannot use it. */
 export function validated<C, V>(kind: CredentialKind<C, V>, previous: C, answer: JsonValue): AnswerVerdict {
@@ -64,8 +35,9 @@ export async function finish<C, V>(
   const { kind, clock } = engine;
   const verdict = validated(kind, stored.credential, answer.json);
   if (verdict.outcome === "wrong-account") throw await wrongOwner(engine, pen);
-  if (verdict.outcome === "unusable")
-    throw await putOff(engine, pen, { state: "unknown", code: verdict.code });
+  if (verdict.outcome === "unusable") {
+    throw await failed(engine, pen, { state: "unknown", code: verdict.code });
+  }
 
   const expired = verdict.outcome === "refresh-token-only";
   const plan: CommitPlan<C> = {
@@ -85,12 +57,17 @@ export async function finish<C, V>(
   try {
     result = await commitSuccessor(engine, plan, hold.leftMs(HOLD_LIMIT_MS));
   } catch (error) {
+    if (engine.state.epoch !== hold.epoch) {
+      // A login or logout was made here since: theirs is what is to be saved.
+      pen.close();
+      return "start-over";
+    }
     // The successor is in the record, or held by this process: it is good, and saved by whoever comes first.
     engine.state.unpersisted = { what: "successor", plan, pen };
     engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     engine.keepSaving();
     if (!expired) return { ...next.installed, news: "refreshed" };
-    if (engine.state.epoch === hold.epoch) engine.state.install(next.installed);
+    engine.state.install(next.installed);
     throw transient(code, clock.wallMs());
   }
   await engine.fault("committed");
@@ -116,47 +93,6 @@ async function failed<C, V>(
   outcome: { readonly state: "unknown" | "deferred"; readonly code: string },
 ): Promise<CredentialError> {
   return pen.header.state === "settled" ? superseded() : putOff(engine, pen, outcome);
-}
-
-export function superseded(): CredentialError {
-  return new CredentialError(
-    "ERR_OAUTH_STORE_SUPERSEDED",
-    "the store holds a refresh token that was spent before, and its successor is gone; a login is needed",
-  );
-}
-
-/** Marks an attempt as failed and puts the next one off, for everybody. */
-export async function putOff<C, V>(
-  engine: Engine<C, V>,
-  pen: RecordPen,
-  outcome: {
-    readonly state: "unknown" | "deferred";
-    readonly code: string;
-    readonly retryAtMs?: number | undefined;
-    readonly correlationId?: string | undefined;
-  },
-): Promise<CredentialError> {
-  const { state, code, retryAtMs, correlationId } = outcome;
-  const failures = pen.header.failures + 1;
-  const nowMs = engine.clock.wallMs();
-  const nextAtMs = nextAttemptAtMs({ nowMs, failures, random: engine.random(), retryAtMs });
-  try {
-    await pen.write({ ...pen.header, state, outcomeCode: code, correlationId, failures, nextAtMs });
-    await engine.fault("outcome-written");
-  } catch {
-    // The record stays claimed and its owner is about to let go: the next starter tries once more.
-  } finally {
-    pen.close();
-  }
-  engine.emit({ type: "deferred", code, retryAtMs: nextAtMs });
-  return transient(code, nextAtMs);
-}
-
-export function transient(code: string, retryAtMs: number): CredentialError {
-  return new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "the credential could not be refreshed this time", {
-    reason: code,
-    retryAtMs,
-  });
 }
 
 /** The same tokens again are no progress; a longer life of the same access token is, unless it was rejected. */
@@ -226,6 +162,3 @@ async function wrongOwner<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<C
     "the authorization server answered for somebody else; nothing was installed, and a login is needed",
   );
 }
-
-/** Smallest body of a record: with the header, 64 KiB. */
-export const MIN_BODY_BYTES: number = 60 * 1024;

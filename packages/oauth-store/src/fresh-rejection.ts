@@ -1,4 +1,4 @@
-import type { RefreshGoal } from "./engine.ts";
+import type { CredentialState } from "./credential-state.ts";
 import { CredentialError } from "./errors.ts";
 import type { StoredCredential } from "./look.ts";
 
@@ -9,14 +9,16 @@ const FRESH_REJECTIONS_APART_MS = 60_000;
  * A token rejected within 10 s of the refresh that brought it may be refreshed once a minute: a server that rejects
  * what it issues would otherwise be asked without end. Returns the time to note when this is such a rejection.
  */
-export function freshRejection<C>(
-  goal: RefreshGoal,
+export function freshRejection<C, V>(
+  state: CredentialState<C, V>,
   stored: StoredCredential<C>,
   nowMs: number,
 ): number | undefined {
   const { by, receivedAtMs, lineage } = stored.identity;
-  if (goal.reason !== "rejected" || by !== "refresh" || receivedAtMs === undefined) return undefined;
-  const rejectedAfterMs = (goal.rejectedAtMs ?? nowMs) - receivedAtMs;
+  // Whoever asks, and for whatever reason: what counts is that this generation was rejected.
+  const rejectedAtMs = state.rejectedAtMs(stored.identity);
+  if (rejectedAtMs === undefined || by !== "refresh" || receivedAtMs === undefined) return undefined;
+  const rejectedAfterMs = rejectedAtMs - receivedAtMs;
   if (rejectedAfterMs < 0 || rejectedAfterMs > FRESH_MS) return undefined;
   const lastAtMs = stored.note?.lineage === lineage ? stored.note.freshRejectionAtMs : undefined;
   if (lastAtMs !== undefined && lastAtMs <= nowMs && nowMs - lastAtMs < FRESH_REJECTIONS_APART_MS) {

@@ -27,10 +27,13 @@ export function identify(
   header: SpendHeader | undefined,
 ): CredentialIdentity {
   for (const noted of [note?.current, note?.previous]) {
-    if (note && noted && isNamed(marks, noted)) {
-      const { generation, receivedAtMs, lifetimeMs, by } = noted;
-      return { lineage: note.lineage, generation, receivedAtMs, lifetimeMs, by };
-    }
+    if (!note || !noted) continue;
+    const { lineage } = note;
+    const { generation, receivedAtMs, lifetimeMs, by } = noted;
+    if (noted.snapshotHash === marks.snapshotHash)
+      return { lineage, generation, receivedAtMs, lifetimeMs, by };
+    // Somebody changed another member, perhaps its times: the tokens are still these, our times are not.
+    if (hasSameTokens(marks, noted)) return { lineage, generation, by: "foreign" };
   }
   if (header && header.snapshotHash === marks.snapshotHash) {
     return { lineage: header.lineage, generation: header.generation, by: "foreign" };
@@ -40,9 +43,7 @@ export function identify(
   return { lineage: foreignLineage(storeKey, seen), generation: 0, by: "foreign" };
 }
 
-function isNamed(marks: CredentialMarks, noted: NotedGeneration): boolean {
-  if (noted.snapshotHash === marks.snapshotHash) return true;
-  // Somebody changed another member of the entry; the tokens are still these.
-  const sameTokens = noted.fingerprint === marks.fingerprint && noted.bearerHash === marks.bearerHash;
-  return sameTokens && (marks.fingerprint ?? marks.bearerHash) !== undefined;
+function hasSameTokens(marks: CredentialMarks, noted: NotedGeneration): boolean {
+  const isSame = noted.fingerprint === marks.fingerprint && noted.bearerHash === marks.bearerHash;
+  return isSame && (marks.fingerprint ?? marks.bearerHash) !== undefined;
 }

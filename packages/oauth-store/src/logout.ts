@@ -3,9 +3,9 @@ import type { LogoutReport } from "./credential-session.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
-import { openSealed } from "./finish.ts";
 import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
+import { openSealed } from "./sealed-answer.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
 const LONGEST_CHAIN = 16;

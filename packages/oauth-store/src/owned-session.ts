@@ -90,6 +90,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     this.#enter();
     const ready = this.#ready();
     if (ready) return ready;
+    signal?.throwIfAborted();
     if (!this.#state.current) {
       await waitFor(this.#load(), waiting(signal));
       const loaded = this.#ready();
@@ -109,12 +110,15 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   async recover(rejected: CredentialHandle<V>, { signal }: WaitOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
     const { lineage, generation } = rejected;
-    this.#state.reject({ lineage, generation });
+    // Noted also for a caller who has given up: it is true.
+    this.#state.reject({ lineage, generation }, this.#engine.clock.wallMs());
+    signal?.throwIfAborted();
     return this.#another({ lineage, generation }, "rejected", signal);
   }
 
   async recoverBearer(rejected: string, options: WaitOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
+    options.signal?.throwIfAborted();
     if (!this.#state.current) await waitFor(this.#load(), waiting(options.signal));
     const { current } = this.#state;
     const wasOurs = current?.marks.bearerHash === bearerHash(this.#engine.key, rejected);
@@ -124,6 +128,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
 
   async refresh({ signal }: WaitOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
+    signal?.throwIfAborted();
     if (!this.#state.current) await waitFor(this.#load(), waiting(signal));
     const { current } = this.#state;
     if (!current) return waitFor(this.#deck.join({ reason: "forced" }), waiting(signal));
@@ -175,7 +180,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     reason: "rejected" | "forced",
     signal: AbortSignal | undefined,
   ): Promise<CredentialHandle<V>> {
-    const goal: RefreshGoal = { reason, not, rejectedAtMs: this.#engine.clock.wallMs() };
+    const goal: RefreshGoal = { reason, not };
     const newer = this.#newerThan(not);
     if (newer) return this.#forOwner(not.lineage, newer);
     const sinceMs = performance.now();
@@ -232,7 +237,8 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
 
   /** Reads the store, without the lock, into an empty session. */
   #load(): Promise<void> {
-    this.#loading ??= this.#deck
+    if (this.#loading) return this.#loading;
+    const loading = this.#deck
       .own(async () => {
         const { epoch } = this.#state;
         const stored = await peek(this.#engine);
@@ -245,7 +251,9 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
       .finally(() => {
         this.#loading = undefined;
       });
-    return this.#loading;
+    loading.catch(() => {}); // Everybody may have left.
+    this.#loading = loading;
+    return loading;
   }
 
   #enter(): void {

@@ -53,3 +53,6 @@ export interface SpendLedger {
   wipeBody(record: FoundRecord): Promise<void>;
   remove(record: FoundRecord): Promise<void>;
 }
+
+/** Smallest body of a record: with the header, 64 KiB. */
+export const MIN_BODY_BYTES: number = 60 * 1024;

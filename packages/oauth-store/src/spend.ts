@@ -4,12 +4,12 @@ import type { Installed } from "./credential-state.ts";
 import { dispatchGrant } from "./dispatch-grant.ts";
 import type { Engine, RefreshGoal } from "./engine.ts";
 import { CredentialError } from "./errors.ts";
-import { MIN_BODY_BYTES, transient } from "./finish.ts";
 import { freshRejection } from "./fresh-rejection.ts";
 import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
 import type { StarterStep } from "./next-starter.ts";
-import type { ClaimedRecord } from "./spend-ledger.ts";
+import { transient } from "./put-off.ts";
+import { type ClaimedRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
 import { standDown } from "./stand-down.ts";
 
 /** What a spending ends in. `relock`: the lock file was taken away under us. */
@@ -24,7 +24,7 @@ export async function spend<C, V>(
   step: StarterStep & { readonly do: "claim" },
 ): Promise<SpendEnd<C, V>> {
   const nowMs = engine.clock.wallMs();
-  const freshRejectionAtMs = freshRejection(goal, stored, nowMs);
+  const freshRejectionAtMs = freshRejection(engine.state, stored, nowMs);
   await rehearse(engine, stored);
   await engine.fault("rehearsed");
 

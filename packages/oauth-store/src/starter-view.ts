@@ -1,8 +1,8 @@
 import type { Engine } from "./engine.ts";
-import { openSealed, type SealedAnswer } from "./finish.ts";
 import type { StoredCredential } from "./look.ts";
 import type { StarterView } from "./next-starter.ts";
 import { penOfRecord, type RecordPen } from "./record-pen.ts";
+import { openSealed, type SealedAnswer } from "./sealed-answer.ts";
 import { LEASE_MS } from "./spend-backoff.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import type { FoundRecord, OwnerProof } from "./spend-ledger.ts";

@@ -3,6 +3,7 @@ import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { peek } from "./look.ts";
 import type { SpendHeader } from "./spend-header.ts";
+import { readSealed } from "./starter-view.ts";
 
 /** Reads the store and the record of its refresh token; takes no lock. */
 export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialStatus<V>> {
@@ -17,7 +18,11 @@ export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialSt
     if (!stored || state.isDisowned(stored.identity.lineage)) return { state: "absent", expired: false };
     const known = state.prepare(stored.credential, stored.identity, stored.marks);
     const expired = needOf(engine, known) === "now" || state.isRejected(known.identity);
-    const failure = failureOf(stored.record?.header, stored.marks.snapshotHash, engine.clock.wallMs());
+    const { record } = stored;
+    const isSpent = record?.header?.state === "settled" && (await readSealed(engine, stored)) === undefined;
+    const failure = isSpent
+      ? { code: "ERR_OAUTH_STORE_SUPERSEDED", permanent: true }
+      : failureOf(record?.header, stored.marks.snapshotHash, engine.clock.wallMs());
     const refreshable = stored.refreshToken !== undefined && !failure?.permanent;
     return { state: expired && !refreshable ? "unusable" : "usable", handle: known.handle, expired, failure };
   } catch (error) {

@@ -192,6 +192,7 @@ describe(createCredentialSession, () => {
         }
         const other = setting.session();
         await expect(other.recover(await other.ensureFresh())).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
+        await expect(mine.ensureFresh()).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
         expect(setting.authority.presented).toHaveLength(2);
       },
     );
@@ -650,6 +651,26 @@ describe(createCredentialSession, () => {
     await setting.save(credentialOf(setting.authority.login()));
     await who.run("caller", () => mine.ensureFresh());
     expect(seen).toEqual(["creator"]);
+  });
+
+  it("a caller whose signal has ended already starts nothing, and nothing is left unhandled", async () => {
+    const setting = memorySetting();
+    const mine = setting.session();
+    const signal = AbortSignal.abort(new Error("too late"));
+    await expect(mine.ensureFresh({ signal })).rejects.toThrow("too late");
+    await setting.save(credentialOf(setting.authority.login()));
+    await expect(mine.ensureFresh({ signal })).rejects.toThrow("too late");
+    await expect(mine.refresh({ signal })).rejects.toThrow("too late");
+    await mine.settle();
+    expect(setting.authority.presented).toEqual([]);
+  });
+
+  it("respects the times in an entry that somebody changed by hand", async () => {
+    const setting = memorySetting();
+    const { issued } = await signedIn(setting);
+    await setting.save(credentialOf(issued, -1));
+    await setting.session().ensureFresh();
+    expect(setting.authority.presented).toEqual([issued.refreshToken]);
   });
 
   it("a closed session says so", async () => {
