@@ -473,6 +473,36 @@ describe(createCredentialSession, () => {
     });
 
     it(
+      "a login is saved although the refresh it overtook could not be",
+      proves("oauth-store/login-wins"),
+      async () => {
+        const inner = createMemoryStore();
+        let failures = 0;
+        const setting = memorySetting({
+          store: {
+            ...inner,
+            update: (...all: Parameters<typeof inner.update>) =>
+              failures-- > 0 ? Promise.reject(new Error("with a secret")) : inner.update(...all),
+          },
+        });
+        await setting.save(credentialOf(setting.authority.login()));
+        failures = 1;
+        const again = setting.authority.login();
+        let login: Promise<unknown> | undefined;
+        const mine: Session = setting.session({
+          faultPoint: (name) => {
+            if (name === "sealed") login = mine.login(credentialOf(again, HOUR));
+          },
+        });
+        expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
+        await login;
+        await mine.settle();
+        expect((await setting.stored())?.accessToken).toBe(again.accessToken);
+        expect(failures).toBeLessThan(0);
+      },
+    );
+
+    it(
       "of a logout and a login called in turn, the later one stands",
       proves("oauth-store/login-wins", "oauth-store/logout-wins"),
       async () => {
