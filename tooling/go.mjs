@@ -14,6 +14,7 @@ const windows = process.platform === "win32";
 const COMMANDS = {
   start: { build: true, script: ["internal/tour/src/main.ts"] },
   test: { build: false, script: ["tooling/test.ts"] },
+  bench: { build: true, script: ["bench/run.ts"] },
   "test:long": { build: false, script: ["tooling/test.ts", "--long"] },
 };
 
