@@ -33,6 +33,7 @@ export class AccountHandle {
   readonly #accessToken: string;
   readonly #origin: HandleOrigin;
 
+  /** @internal Handles are made by the manager. */
   constructor(fields: AccountHandleFields, origin: HandleOrigin) {
     this.method = fields.method;
     this.accountId = fields.accountId;
@@ -67,7 +68,7 @@ export class AccountHandle {
     return this.accountId !== undefined && this.accountId === other.accountId && this.userId === other.userId;
   }
 
-  /** For this room: where to ask for a successor. */
+  /** @internal Where to ask for a successor. */
   static originOf(handle: AccountHandle): HandleOrigin {
     return handle.#origin;
   }

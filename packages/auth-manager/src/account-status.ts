@@ -40,6 +40,7 @@ export class AccountStatus {
   readonly failure: AccountFailure | undefined;
   readonly #token: string | null;
 
+  /** @internal Statuses are made by the manager. */
   constructor(fields: AccountStatusFields) {
     this.method = fields.method;
     this.expired = fields.expired ?? false;

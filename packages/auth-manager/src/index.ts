@@ -3,14 +3,8 @@ export {
   type AccountEndpoints,
   accountEndpoints,
 } from "./account-endpoints.ts";
-export {
-  AccountHandle,
-  type AccountHandleFields,
-  type AccountMethod,
-  type HandleOrigin,
-} from "./account-handle.ts";
-export { type AccountFailure, AccountStatus, type AccountStatusFields } from "./account-status.ts";
-export type { AccountView } from "./account-view.ts";
+export { AccountHandle, type AccountMethod } from "./account-handle.ts";
+export { type AccountFailure, AccountStatus } from "./account-status.ts";
 export type { AuthEvent, AuthEventListener } from "./auth-event.ts";
 export type { AuthManager, AuthManagerOptions, StatusOptions, WaitOptions } from "./auth-manager.ts";
 export { accountScopes } from "./authorize-url.ts";
