@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { getCACertificates } from "node:tls";
 import { TransportError } from "./errors.ts";
 import { pemCertificates } from "./pem-certificates.ts";
 import type { Env } from "./proxy-settings.ts";
@@ -18,11 +18,8 @@ export interface CaOptions {
   readonly caVariables?: readonly string[] | undefined;
 }
 
-/**
- * Trust in Node's own authorities and the named ones, read now; undefined when none are named. It is made once,
- * because reading some 150 certificates for each connection takes longer than the connection.
- */
-export function trustedContext(options: CaOptions, env: Env): SecureContext | undefined {
+/** The authorities that Node trusts and the named ones, read now; undefined when none are named. */
+export function trustedAuthorities(options: CaOptions, env: Env): readonly string[] | undefined {
   const { ca = [], caVariables = [] } = options;
   const added = new Set<string>();
   for (const text of typeof ca === "string" ? [ca] : ca) {
@@ -34,7 +31,7 @@ export function trustedContext(options: CaOptions, env: Env): SecureContext | un
     for (const certificate of bundlesOf(name, value)) added.add(certificate);
   }
   if (added.size === 0) return undefined;
-  return createSecureContext({ ca: [...getCACertificates("default"), ...added] });
+  return [...getCACertificates("default"), ...added];
 }
 
 function bundlesOf(variable: string, value: string): string[] {

@@ -90,6 +90,10 @@ const BY_CODE: ReadonlyMap<string, Named> = new Map([
   ],
   ["UND_ERR_INVALID_ARG", { code: "ERR_TRANSPORT_INVALID_REQUEST", message: "the request cannot be sent" }],
   ["UND_ERR_NOT_SUPPORTED", { code: "ERR_TRANSPORT_INVALID_REQUEST", message: "the request cannot be sent" }],
+  [
+    "ERR_EGRESS_DENIED",
+    { code: "ERR_TRANSPORT_EGRESS_DENIED", message: "the egress policy does not allow this address" },
+  ],
   ["UND_ERR_DESTROYED", CLOSED],
   ["UND_ERR_CLOSED", CLOSED],
   ["SELF_SIGNED_CERT_IN_CHAIN", UNTRUSTED],
@@ -120,15 +124,20 @@ function byCode(fault: Fault): Named | undefined {
   return undefined;
 }
 
-/** undici reports a proxy's refusal in two shapes, both only by message. */
+/** undici reports an HTTP proxy's refusal in two shapes, both only by message. */
 function byProxy(fault: Fault): Named | undefined {
   const status = /^Proxy response \((\d{3})\)/.exec(fault.message)?.[1];
-  if (status === "407" || fault.message === "Proxy Authentication Required (407)") {
+  if (
+    fault.code === "ERR_PROXY_CREDENTIALS" ||
+    status === "407" ||
+    fault.message === "Proxy Authentication Required (407)"
+  ) {
     return { code: "ERR_TRANSPORT_PROXY_AUTH", message: "the proxy wants other credentials" };
   }
   if (status !== undefined) {
     return { code: "ERR_TRANSPORT_PROXY", message: `the proxy answered ${status} to CONNECT` };
   }
+  if (fault.code === "ERR_PROXY_TIMEOUT") return CONNECT_TIMEOUT;
   if (fault.code === "ERR_PROXY_FAULT" || fault.code?.startsWith("UND_ERR_PRX_") === true) {
     return { code: "ERR_TRANSPORT_PROXY", message: "the proxy could not be reached" };
   }

@@ -21,12 +21,16 @@ export type TransportErrorCode =
   | "ERR_TRANSPORT_RESET" // the connection broke
   | "ERR_TRANSPORT_PROTOCOL" // what came is not HTTP, or not whole
   | "ERR_TRANSPORT_BODY_TOO_LARGE" // limits.maxResponseBytes
+  | "ERR_TRANSPORT_DECODING" // the response body cannot be decompressed
   | "ERR_TRANSPORT_BODY_USED" // the body was read or cancelled before
   | "ERR_TRANSPORT_BAD_JSON" // json() on a body that is not JSON
   | "ERR_TRANSPORT_STATUS" // expectOk on a status outside 200-299
   | "ERR_TRANSPORT_REDIRECT_REFUSED" // the mode, the scheme or a downgrade forbids this hop
   | "ERR_TRANSPORT_REDIRECT_LIMIT" // more hops than allowed
   | "ERR_TRANSPORT_CLOSED" // the transport or its dispatcher is closed
+  | "ERR_TRANSPORT_EGRESS_DENIED" // the egress policy does not allow the address
+  | "ERR_TRANSPORT_BAD_EGRESS" // an exception of the egress policy cannot be read
+  | "ERR_TRANSPORT_BAD_CERTIFICATE" // the client certificate or its key cannot be used
   | "ERR_TRANSPORT_BAD_CA" // a CA bundle cannot be used
   | "ERR_TRANSPORT_BAD_PROXY" // a proxy setting cannot be used
   | "ERR_TRANSPORT_NOT_SUPPORTED"; // a setting this version does not know how to honour

@@ -5,6 +5,7 @@ export {
   createHttpResponse,
   type HttpResponseInit,
 } from "./create-http-response.ts";
+export type { EgressPolicy } from "./egress-policy.ts";
 export {
   isTransportError,
   type RequestSent,
@@ -21,6 +22,7 @@ export type { HttpTransport, TransportWrapper } from "./http-transport.ts";
 export { Operation, type OperationKey, type OperationOptions } from "./operation.ts";
 export { type PrepareOptions, prepareRequest } from "./prepare-request.ts";
 export type { Env } from "./proxy-settings.ts";
+export type { ClientCertificate, TlsOptions } from "./tls-contexts.ts";
 export { type FetchLike, type ToFetchOptions, toFetch } from "./to-fetch.ts";
 export { createUndiciTransport, type UndiciTransportOptions } from "./undici-transport.ts";
 export { type RedirectOptions, withRedirects } from "./with-redirects.ts";

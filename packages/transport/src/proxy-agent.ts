@@ -1,19 +1,19 @@
-import type { SecureContext } from "node:tls";
 import { type Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
 import { ProxyFault } from "./proxy-fault.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 /** An agent that reaches https origins through CONNECT and http origins by forwarding. */
 export function proxyAgent(
   proxy: URL,
   pool: Agent.Options,
-  secureContext: SecureContext | undefined,
+  connect: buildConnector.BuildOptions,
+  { forProxies }: TlsContexts,
 ): Dispatcher {
-  const trust = secureContext === undefined ? {} : { secureContext };
   return new ProxyAgent({
     ...pool,
     uri: proxy.href,
-    requestTls: trust,
-    proxyTls: trust,
+    requestTls: connect,
+    proxyTls: { allowH2: false, ...(forProxies === undefined ? {} : { secureContext: forProxies }) },
     // The proxy's answer to CONNECT is part of connecting.
     clientFactory: (origin, options) =>
       new Pool(origin, { ...markingFaults(options), headersTimeout: pool.connectTimeout ?? 0 }),

@@ -50,14 +50,34 @@ function proxyUrl(env: Env, variableName: string): URL | undefined {
   if (proxy === undefined || proxy.hostname === "") {
     throw new TransportError("ERR_TRANSPORT_BAD_PROXY", `${found.name} is not a proxy URL`);
   }
-  if (proxy.protocol.startsWith("socks")) {
-    throw new TransportError("ERR_TRANSPORT_NOT_SUPPORTED", `${found.name} names a SOCKS proxy`);
+  if (proxy.protocol.startsWith("socks4")) {
+    throw new TransportError("ERR_TRANSPORT_NOT_SUPPORTED", `${found.name} names a SOCKS proxy of version 4`);
   }
-  if (proxy.protocol !== "http:" && proxy.protocol !== "https:") {
-    throw new TransportError("ERR_TRANSPORT_BAD_PROXY", `${found.name} is neither an http nor an https URL`);
+  if (!PROTOCOLS.has(proxy.protocol)) {
+    throw new TransportError(
+      "ERR_TRANSPORT_BAD_PROXY",
+      `${found.name} is neither an http, an https nor a socks5 URL`,
+    );
+  }
+  if (![proxy.username, proxy.password].every(isLogin)) {
+    throw new TransportError(
+      "ERR_TRANSPORT_BAD_PROXY",
+      `${found.name} holds credentials that cannot be sent`,
+    );
   }
   proxy.pathname = "/";
   proxy.search = "";
   proxy.hash = "";
   return proxy;
+}
+
+const PROTOCOLS: ReadonlySet<string> = new Set(["http:", "https:", "socks5:", "socks5h:", "socks:"]);
+
+/** Percent-encoded UTF-8, of what both kinds of proxies can be told (RFC 1929: 255 bytes). */
+function isLogin(part: string): boolean {
+  try {
+    return Buffer.byteLength(decodeURIComponent(part)) <= 255;
+  } catch {
+    return false;
+  }
 }

@@ -167,7 +167,9 @@ describe("a proxy from the environment", () => {
   it.each([
     [{ HTTPS_PROXY: "http://planted-password:x@" }, "ERR_TRANSPORT_BAD_PROXY", "HTTPS_PROXY"],
     [{ http_proxy: "ftp://planted-password@proxy/" }, "ERR_TRANSPORT_BAD_PROXY", "http_proxy"],
-    [{ ALL_PROXY: "socks5://planted-password@proxy:1080" }, "ERR_TRANSPORT_NOT_SUPPORTED", "ALL_PROXY"],
+    [{ ALL_PROXY: "socks4://planted-password@proxy:1080" }, "ERR_TRANSPORT_NOT_SUPPORTED", "ALL_PROXY"],
+    [{ ALL_PROXY: "socks5://planted-password%ff@proxy" }, "ERR_TRANSPORT_BAD_PROXY", "ALL_PROXY"],
+    [{ ALL_PROXY: `socks5://u:planted-${"p".repeat(256)}@proxy` }, "ERR_TRANSPORT_BAD_PROXY", "ALL_PROXY"],
   ])(
     "that cannot be used is refused at once, without its value",
     proves("transport/proxy-faults"),

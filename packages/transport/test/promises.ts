@@ -90,6 +90,26 @@ export const promises = {
       "CA bundles from the named variables are added to the authorities Node trusts; a bad one is an error that names the variable and the file.",
     room: "transport",
   },
+  "transport/egress": {
+    promise:
+      "An egress policy judges the address that a connection is made to, on every hop: neither a URL, a name, a redirect nor a name that changes reaches one it denies.",
+    room: "transport",
+  },
+  "transport/mutual-tls": {
+    promise:
+      "A client certificate is shown to servers that ask for one; one that cannot be used is an error without its key.",
+    room: "transport",
+  },
+  "transport/http2": {
+    promise:
+      "With http2, https servers that speak it are spoken to in HTTP/2, with the same limits, bodies and errors.",
+    room: "transport",
+  },
+  "transport/socks": {
+    promise:
+      "A SOCKS5 proxy of the environment carries http and https, resolves the names, and gets its own credentials.",
+    room: "transport",
+  },
   "transport/fresh": {
     promise: "With fresh connections no connection ever carries a second request.",
     room: "transport",

@@ -8,19 +8,22 @@ export interface RawServer extends AsyncDisposable {
   readonly sockets: readonly Socket[];
 }
 
-export async function startRawServer(onSocket: (socket: Socket) => void): Promise<RawServer> {
+export async function startRawServer(
+  onSocket: (socket: Socket) => void,
+  host = "127.0.0.1",
+): Promise<RawServer> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
     onSocket(socket);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: new URL(`http://127.0.0.1:${port}/`),
+    url: new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}/`),
     sockets,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
