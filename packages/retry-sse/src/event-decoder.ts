@@ -1,5 +1,6 @@
 import { createParser, type EventSourceParser } from "eventsource-parser";
 import { RetrySseError } from "./errors.ts";
+import { EventRate } from "./event-rate.ts";
 
 /** One event of a stream, as the HTML standard dispatches it. */
 export interface SseEvent {
@@ -12,6 +13,8 @@ export interface SseEvent {
 
 export interface EventDecoderOptions {
   readonly maxEventBytes: number;
+  /** 0: none. */
+  readonly maxEventsPerSecond: number;
   readonly onEvent: (event: SseEvent) => void;
   readonly onId: (id: string) => void;
   readonly onComment?: ((comment: string) => void) | undefined;
@@ -22,6 +25,9 @@ export interface EventDecoderOptions {
 const MAX_RECONNECT_DELAY_MS = 3_600_000;
 /** The parser counts field names too; what it lets through is measured again when it is complete. */
 const FIELD_NAME_ALLOWANCE = 1024;
+/** What a line, or a piece of one, costs in memory beside its text while its event is not complete. */
+const BYTES_PER_PART = 32;
+const PARTS_ALLOWANCE_BYTES = 1024 * 1024;
 
 /**
  * Turns bytes into events, whatever the pieces they come in: UTF-8 and one byte order mark, LF, CR and CRLF split
@@ -32,36 +38,80 @@ export class EventDecoder {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #parser: EventSourceParser;
   readonly #maxEventBytes: number;
-  #overflow: RetrySseError | undefined;
+  readonly #rate: EventRate;
+  /** The first bound that was exceeded: nothing after it counts. */
+  #failure: RetrySseError | undefined;
+  /** Lines and pieces that were kept since an event was last complete. */
+  #keptParts = 0;
+  #hasDispatched = false;
+  #lastCharacter = "";
 
   constructor(options: EventDecoderOptions) {
-    const { maxEventBytes, onEvent, onId, onComment, onRetry } = options;
+    const { maxEventBytes, maxEventsPerSecond, onEvent, onId, onComment, onRetry } = options;
     this.#maxEventBytes = maxEventBytes;
+    this.#rate = new EventRate(maxEventsPerSecond);
     let lastId = "";
     this.#parser = createParser({
       maxBufferSize: maxEventBytes + FIELD_NAME_ALLOWANCE,
-      onComment,
-      onRetry: onRetry && ((delayMs) => onRetry(Math.min(delayMs, MAX_RECONNECT_DELAY_MS))),
+      onComment:
+        onComment &&
+        ((comment) => {
+          if (this.#admits(comment)) onComment(comment);
+        }),
+      onRetry:
+        onRetry &&
+        ((delayMs) => {
+          if (this.#admits()) onRetry(Math.min(delayMs, MAX_RECONNECT_DELAY_MS));
+        }),
       onId: (id) => {
+        this.#hasDispatched = true;
+        if (!this.#admits(id)) return;
         lastId = id;
         onId(id);
       },
       onEvent: ({ event = "message", data, id = "" }) => {
-        if (this.#overflow !== undefined) return;
-        if (isLongerThan(maxEventBytes, [event, data, id])) this.#overflow = this.#tooLarge();
-        else onEvent({ event, data, id: lastId });
+        this.#hasDispatched = true;
+        if (this.#admits(event, data, id)) onEvent({ event, data, id: lastId });
       },
       onError: ({ type }) => {
-        // Unknown fields and bad retry values are ignored by the standard.
-        if (type === "max-buffer-size-exceeded") this.#overflow ??= this.#tooLarge();
+        if (type === "max-buffer-size-exceeded") this.#failure ??= this.#tooLarge();
+        // Unknown fields and bad retry values are ignored by the standard. Each costs as much as an event.
+        else this.#admits();
       },
     });
   }
 
-  /** @throws {@link RetrySseError} `ERR_RETRY_SSE_EVENT_TOO_LARGE`, after the events before the one too large. */
+  /**
+   * @throws {@link RetrySseError} `ERR_RETRY_SSE_EVENT_TOO_LARGE` or `ERR_RETRY_SSE_TOO_MANY_EVENTS`, after the events
+   * before the one too large or too many.
+   */
   feed(bytes: Uint8Array): void {
-    this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
-    if (this.#overflow !== undefined) throw this.#overflow;
+    this.#rate.refill();
+    const text = this.#decoder.decode(bytes, { stream: true });
+    this.#hasDispatched = false;
+    this.#parser.feed(text);
+    if (this.#hasDispatched) this.#keptParts = 0;
+    else this.#countParts(text);
+    this.#lastCharacter = text.at(-1) ?? this.#lastCharacter;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The parser counts characters; an event of many empty lines, or in tiny pieces, costs far more than those. */
+  #countParts(text: string): void {
+    const lines = (this.#lastCharacter + text).split(/\r\n|\n|\r/);
+    // Between two line ends there is an empty line, with which the event is over even if it had no data.
+    const isOver = lines.slice(1, -1).includes("");
+    this.#keptParts = isOver ? 0 : this.#keptParts + lines.length;
+    const maxBytes = 2 * this.#maxEventBytes + PARTS_ALLOWANCE_BYTES;
+    if (this.#keptParts * BYTES_PER_PART > maxBytes) this.#failure ??= this.#tooLarge();
+  }
+
+  /** Whether one more thing of these parts may be told. */
+  #admits(...parts: readonly string[]): boolean {
+    if (this.#failure !== undefined) return false;
+    if (isLongerThan(this.#maxEventBytes, parts)) this.#failure = this.#tooLarge();
+    else if (!this.#rate.take()) this.#failure = this.#rate.error();
+    return this.#failure === undefined;
   }
 
   #tooLarge(): RetrySseError {
@@ -74,7 +124,8 @@ export class EventDecoder {
 
 /** Counts UTF-8 bytes only when the number of characters leaves it open. */
 function isLongerThan(maxBytes: number, parts: readonly string[]): boolean {
-  const characters = parts.reduce((sum, part) => sum + part.length, 0);
+  let characters = 0;
+  for (const part of parts) characters += part.length;
   if (characters * 3 <= maxBytes) return false;
   return parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0) > maxBytes;
 }

@@ -1,7 +1,13 @@
 export { type BackoffOptions, backoffDelayMs } from "./backoff.ts";
-export { isRetrySseError, RetrySseError, type RetrySseErrorCode } from "./errors.ts";
+export {
+  isRetrySseError,
+  RetrySseError,
+  type RetrySseErrorCode,
+  type RetrySseErrorOptions,
+} from "./errors.ts";
 export type { SseEvent } from "./event-decoder.ts";
-export { type HeaderPairs, retryAfterMs } from "./retry-after.ts";
+export type { HeaderPairs } from "./header-pairs.ts";
+export { type RetryAfterOptions, retryAfterMs } from "./retry-after.ts";
 export {
   type BudgetKey,
   budgetKey,
@@ -13,6 +19,7 @@ export {
   type RetryDecision,
   type RetryNotice,
   type RetryPolicy,
+  type RetryRule,
   type RetryState,
   retryDecision,
 } from "./retry-decision.ts";

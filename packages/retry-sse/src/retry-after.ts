@@ -1,20 +1,32 @@
-/** Header fields as pairs; names compare without regard to case. */
-export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+import { decimal, firstValue, type HeaderPairs } from "./header-pairs.ts";
+import { rateLimitResetMs } from "./rate-limit-reset.ts";
+
+export interface RetryAfterOptions {
+  /**
+   * Status of the response. A 429 says by itself that a limit was reached; with any other status a rate limit counts
+   * only when its header says that nothing remains. @defaultValue unknown
+   */
+  readonly status?: number | undefined;
+}
+
+/** Whoever asks for more is taken to mean a year: beyond it dates cannot be computed with. */
+const MAX_WAIT_MS = 365 * 24 * 60 * 60 * 1000;
 
 /**
  * How long a response asks its client to wait: `retry-after-ms`, else `retry-after` in seconds or as an HTTP date
- * (RFC 9110, section 10.2.3). A date in the past is 0. Undefined when there is none, or none that can be read.
+ * (RFC 9110, section 10.2.3), else until a rate limit that was reached is reset (`ratelimit`, `ratelimit-reset`,
+ * `x-ratelimit-reset`). A date in the past is 0, and nothing is longer than a year. Undefined when there is none, or
+ * none that can be read.
  *
  * @param nowMs milliseconds since the epoch, for dates. Default `Date.now()`.
  */
-export function retryAfterMs(headers: HeaderPairs, nowMs: number = Date.now()): number | undefined {
-  const milliseconds = decimal(firstValue(headers, "retry-after-ms"));
-  if (milliseconds !== undefined) return milliseconds;
-  const value = firstValue(headers, "retry-after");
-  const seconds = decimal(value);
-  if (seconds !== undefined) return seconds * 1000;
-  const dateMs = value === undefined ? undefined : httpDateMs(value);
-  return dateMs === undefined ? undefined : Math.max(0, dateMs - nowMs);
+export function retryAfterMs(
+  headers: HeaderPairs,
+  nowMs: number = Date.now(),
+  options: RetryAfterOptions = {},
+): number | undefined {
+  const waitMs = askedWaitMs(headers, nowMs) ?? rateLimitResetMs(headers, nowMs, options);
+  return waitMs === undefined ? undefined : Math.min(Math.max(0, waitMs), MAX_WAIT_MS);
 }
 
 /** What `x-should-retry` says; undefined when it says nothing. */
@@ -24,15 +36,14 @@ export function shouldRetryHint(headers: HeaderPairs): boolean | undefined {
   return value === "false" ? false : undefined;
 }
 
-function firstValue(headers: HeaderPairs, wanted: string): string | undefined {
-  return headers
-    .find(([name]) => name.toLowerCase() === wanted)?.[1]
-    .trim()
-    .toLowerCase();
-}
-
-function decimal(value: string | undefined): number | undefined {
-  return value !== undefined && /^\d{1,15}(?:\.\d{1,15})?$/.test(value) ? Number(value) : undefined;
+function askedWaitMs(headers: HeaderPairs, nowMs: number): number | undefined {
+  const milliseconds = decimal(firstValue(headers, "retry-after-ms"));
+  if (milliseconds !== undefined) return milliseconds;
+  const value = firstValue(headers, "retry-after");
+  const seconds = decimal(value);
+  if (seconds !== undefined) return seconds * 1000;
+  const dateMs = value === undefined ? undefined : httpDateMs(value);
+  return dateMs === undefined ? undefined : dateMs - nowMs;
 }
 
 /** The three forms of RFC 9110, section 5.6.7. The engine's own parser takes far more, so the form is tested first. */

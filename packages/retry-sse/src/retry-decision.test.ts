@@ -2,7 +2,7 @@ import { proves } from "@hawser/test-kit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RetrySseError } from "./errors.ts";
-import type { HeaderPairs } from "./retry-after.ts";
+import type { HeaderPairs } from "./header-pairs.ts";
 import { type RetryPolicy, type RetryState, retryDecision } from "./retry-decision.ts";
 import type { RetryFault } from "./retry-fault.ts";
 
@@ -40,8 +40,21 @@ describe(retryDecision, () => {
     [504, "transient", true],
     [505, "permanent", false],
     [529, "transient", true],
-  ])("takes %i for %s", (code, retryClass, retry) => {
+  ])("takes %i for %s", proves("retry-sse/classes"), (code, retryClass, retry) => {
     expect(decide(status(code))).toMatchObject({ class: retryClass, retry });
+    // The same status in an error that knows nothing else of itself.
+    expect(decide(failure({ status: code }))).toMatchObject({ class: retryClass, retry });
+  });
+
+  it.each([
+    ["throttle", { retry: "after", status: 429 }],
+    ["transient", { retry: "after", status: 503 }],
+    ["connection", { retry: "now", code: "ERR_TRANSPORT_RESET" }],
+    ["auth", { retry: "never", status: 401 }],
+    ["permanent", { retry: "never", status: 503 }],
+    ["permanent", { status: "503" }],
+  ])("takes for %s what says of itself %j", proves("retry-sse/classes"), (retryClass, error) => {
+    expect(decide(failure(error)).class).toBe(retryClass);
   });
 
   it.each([
@@ -88,6 +101,42 @@ describe(retryDecision, () => {
       retry: false,
       class: "transient",
     });
+  });
+
+  it.each([
+    [{ codes: { ECONNRESET: "stop" } }, { code: "ECONNRESET" }, false],
+    [{ codes: { ECONNRESET: "stop" } }, new TypeError("x", { cause: { code: "ECONNRESET" } }), false],
+    [{ codes: { MINE: "retry" } }, { code: "MINE" }, true],
+    [{ codes: { MINE: "retry" } }, { code: "OTHER" }, false],
+    [{ codes: { MINE: "retry" } }, { code: "toString" }, false],
+    [{ codes: { MINE: "retry" } }, { code: "MINE", retry: "never" }, false],
+    [{ statuses: { 409: "retry" } }, { status: 409 }, true],
+    [{ statuses: { 503: "stop" } }, { status: 503 }, false],
+  ] as [RetryPolicy, unknown, boolean][])(
+    "lets %j judge the error %j: %s",
+    proves("retry-sse/policy"),
+    (policy, error, retry) => {
+      expect(decide(failure(error), policy).retry).toBe(retry);
+    },
+  );
+
+  it(
+    "listens to the reset of a limit on a 429 only, unless nothing remains",
+    proves("retry-sse/retry-after"),
+    () => {
+      const random = (): number => 0;
+      const reset: HeaderPairs = [["ratelimit-reset", "7"]];
+      expect(decide(status(429, reset), { random })).toMatchObject({ delayMs: 7000 });
+      expect(decide(status(500, reset), { random })).toMatchObject({ delayMs: 180 });
+      expect(decide(status(500, [...reset, ["ratelimit-remaining", "0"]]), { random })).toMatchObject({
+        delayMs: 7000,
+      });
+    },
+  );
+
+  it("adds nothing to what was asked for when there is to be no jitter", () => {
+    const policy = { jitter: "none", random: () => 0.9 } as const;
+    expect(decide(status(503, [["retry-after", "7"]]), policy)).toMatchObject({ delayMs: 7000 });
   });
 
   it("backs off by default, and by Retry-After when there is one", proves("retry-sse/retry-after"), () => {

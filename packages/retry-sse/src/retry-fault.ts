@@ -1,4 +1,5 @@
-import { type HeaderPairs, shouldRetryHint } from "./retry-after.ts";
+import type { HeaderPairs } from "./header-pairs.ts";
+import { shouldRetryHint } from "./retry-after.ts";
 
 /** Why something did not work: a status, or an error. */
 export type RetryFault =
@@ -18,7 +19,7 @@ interface SelfDescribed {
 }
 
 /** Node's and undici's codes for a connection that was not made, or broke before the answer. */
-const CONNECTION_CODES: ReadonlySet<unknown> = new Set([
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ECONNABORTED",
   "ECONNREFUSED",
@@ -44,7 +45,8 @@ export function classifyFault(fault: RetryFault): RetryClass {
 
 /** When an error says it is of use again; milliseconds since the epoch. */
 export function errorRetryAtMs(error: unknown): number | undefined {
-  return isSelfDescribed(error) ? error.retryAtMs : undefined;
+  const atMs = isSelfDescribed(error) ? error.retryAtMs : undefined;
+  return typeof atMs === "number" && Number.isFinite(atMs) ? atMs : undefined;
 }
 
 function classifyResponse(fault: { readonly status: number; readonly headers: HeaderPairs }): RetryClass {
@@ -60,21 +62,37 @@ function classifyStatus(status: number): RetryClass {
   return status >= 500 && !PERMANENT_5XX.has(status) ? "transient" : "permanent";
 }
 
-/** An error is asked first; one that does not know is judged by its code; anything else is a mistake, not a fault. */
+/**
+ * An error is asked first; one that does not know is judged by its status and its code; anything else is a mistake,
+ * not a fault.
+ */
 function classifyError(error: unknown): RetryClass {
-  if (isSelfDescribed(error)) return error.retry === "never" ? "permanent" : "connection";
-  return hasConnectionCode(error) || hasConnectionCode(causeOf(error)) ? "connection" : "permanent";
+  const status = errorStatus(error);
+  const byStatus = status === undefined ? undefined : classifyStatus(status);
+  if (isSelfDescribed(error)) {
+    if (error.retry === "never") return byStatus === "auth" ? "auth" : "permanent";
+    return byStatus === "throttle" || byStatus === "transient" ? byStatus : "connection";
+  }
+  if (byStatus !== undefined) return byStatus;
+  return errorCodes(error).some((code) => CONNECTION_CODES.has(code)) ? "connection" : "permanent";
+}
+
+/** The error's own code and that of its cause, where the one that matters is often kept. */
+export function errorCodes(error: unknown): readonly string[] {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [error, cause].flatMap((one) => {
+    const code = typeof one === "object" && one !== null && "code" in one ? one.code : undefined;
+    return typeof code === "string" ? [code] : [];
+  });
+}
+
+/** Status of the response that the error stands for. */
+export function errorStatus(error: unknown): number | undefined {
+  const status = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
+  return typeof status === "number" && status >= 400 ? status : undefined;
 }
 
 function isSelfDescribed(error: unknown): error is SelfDescribed {
   if (typeof error !== "object" || error === null || !("retry" in error)) return false;
   return error.retry === "never" || error.retry === "now" || error.retry === "after";
-}
-
-function hasConnectionCode(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && CONNECTION_CODES.has(error.code);
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
 }

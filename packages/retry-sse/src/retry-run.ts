@@ -17,17 +17,19 @@ export class RetryRun<O extends RetryOperation> {
   readonly #policy: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #now: () => number;
-  readonly #budget: RetryBudget;
-  readonly #startedMs: number;
+  #budget: RetryBudget;
+  #startedMs: number;
+  #attemptStartedMs: number;
   #attempt = 1;
+  #previousDelayMs: number | undefined;
 
   constructor(policy: RetryPolicy, { signal, operation, now = () => performance.now() }: RetryRunOptions<O>) {
     const shared = operation?.get(budgetKey);
     this.#policy = policy;
     this.#signal = signal;
     this.#now = now;
-    this.#startedMs = now();
-    this.#budget = shared ?? new RetryBudget();
+    this.#startedMs = this.#attemptStartedMs = now();
+    this.#budget = shared ?? budgetFor(policy);
     this.operation = shared === undefined ? carry(operation, this.#budget) : operation;
   }
 
@@ -43,6 +45,7 @@ export class RetryRun<O extends RetryOperation> {
       elapsedMs: this.#now() - this.#startedMs,
       remainingMs: this.operation?.remainingMs(),
       permits: this.#budget.remaining,
+      previousDelayMs: this.#previousDelayMs,
     });
     if (!decision.retry) return decision;
     if (this.#signal?.aborted) return { retry: false, class: decision.class, reason: "not-retryable" };
@@ -57,10 +60,32 @@ export class RetryRun<O extends RetryOperation> {
    */
   async wait(decision: Extract<RetryDecision, { retry: true }>, fault: RetryFault): Promise<void> {
     const { delayMs } = decision;
-    this.#policy.onRetry?.({ retry: this.#attempt, delayMs, class: decision.class, fault });
+    const elapsedMs = this.#now() - this.#startedMs;
+    this.#policy.onRetry?.({ retry: this.#attempt, delayMs, class: decision.class, fault, elapsedMs });
     await waitMs(delayMs, this.#signal);
+    this.#previousDelayMs = delayMs;
+    this.#attemptStartedMs = this.#now();
     this.#attempt += 1;
   }
+
+  /**
+   * The current attempt did what it is for before it failed. If it lasted longer than the longest wait, its fault is
+   * the first of a new row; one that fails sooner goes on counting, or it would be repeated without end. The budget of
+   * an operation is not filled up again.
+   */
+  hadWorked(): void {
+    const { maxDelayMs = 30_000 } = this.#policy;
+    if (this.#now() - this.#attemptStartedMs <= maxDelayMs) return;
+    this.#startedMs = this.#now();
+    this.#attempt = 1;
+    this.#previousDelayMs = undefined;
+    if (this.operation === undefined) this.#budget = budgetFor(this.#policy);
+  }
+}
+
+/** A policy that asks for more than the default gets it, unless somebody has set a bound for the operation. */
+function budgetFor({ maxRetries = 0 }: RetryPolicy): RetryBudget {
+  return new RetryBudget({ maxRetries: Math.max(5, maxRetries) });
 }
 
 function carry<O extends RetryOperation>(operation: O | undefined, budget: RetryBudget): O | undefined {

@@ -1,5 +1,6 @@
+import { type RetrySseError, retryAfterError } from "./errors.ts";
 import type { RetryOperation } from "./retry-budget.ts";
-import type { RetryPolicy } from "./retry-decision.ts";
+import type { RetryDecision, RetryPolicy } from "./retry-decision.ts";
 import type { RetryFault } from "./retry-fault.ts";
 import { RetryRun } from "./retry-run.ts";
 
@@ -29,7 +30,8 @@ export interface RunWithRetryOptions<T, O extends RetryOperation = RetryOperatio
  * Attempts until one works or the policy says to stop; then the last result is returned, or the last error thrown, as
  * it is. Whether repeating is safe is the caller's to know.
  *
- * @throws {@link RetrySseError} `ERR_RETRY_SSE_ABORTED` when the signal fires during a wait.
+ * @throws {@link RetrySseError} `ERR_RETRY_SSE_ABORTED` when the signal fires during a wait;
+ * `ERR_RETRY_SSE_RETRY_AFTER` when a result asks for a longer wait than the policy allows.
  */
 export async function runWithRetry<T, O extends RetryOperation = RetryOperation>(
   policy: RetryPolicy,
@@ -45,10 +47,32 @@ export async function runWithRetry<T, O extends RetryOperation = RetryOperation>
     );
     if (outcome.fault === undefined) return conclude(outcome);
     const decision = run.decide(outcome.fault);
-    if (!decision.retry) return conclude(outcome);
-    if ("result" in outcome) await discard?.(outcome.result);
+    const tooLong = tooLongWait(policy, decision, outcome.fault);
+    if (!decision.retry && tooLong === undefined) return conclude(outcome);
+    if ("result" in outcome) await free(discard, outcome.result);
+    if (!decision.retry) throw tooLong;
     await run.wait(decision, outcome.fault);
   }
+}
+
+async function free<T>(discard: ((result: T) => unknown) | undefined, result: T): Promise<void> {
+  try {
+    await discard?.(result);
+  } catch {
+    // Nobody wants this result any more, and how its end went says nothing about the next attempt.
+  }
+}
+
+/** A result that asks for too long a wait is a failure by itself; an error already says when it may work. */
+function tooLongWait(
+  { aboveMaxRetryAfter = "fail" }: RetryPolicy,
+  decision: RetryDecision,
+  fault: RetryFault,
+): RetrySseError | undefined {
+  if (decision.retry || decision.reason !== "retry-after" || decision.retryAtMs === undefined)
+    return undefined;
+  if (fault.kind === "error" || aboveMaxRetryAfter === "return") return undefined;
+  return retryAfterError(fault.status, decision.retryAtMs);
 }
 
 type Outcome<T> =

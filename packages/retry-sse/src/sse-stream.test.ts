@@ -163,9 +163,218 @@ describe(sseStream, () => {
       await settled();
       source.give("data: 1\n\nevent: done\ndata: 2\n\ndata: 3\n\n");
       expect((await all).map(({ data }) => data)).toEqual(["1", "2"]);
-      expect([source.returned, source.reads]).toEqual([1, 1]);
+      await source.released;
+      expect([source.returned, source.reads]).toEqual([1, 2]);
     },
   );
+
+  it(
+    "frees the source with the last event when nothing is to be waited for",
+    proves("retry-sse/terminal"),
+    async () => {
+      const source = new HandFedSource();
+      const released = vi.fn();
+      const options = { isTerminal: () => true, endWaitMs: 0, release: released };
+      const first = sseStream(source, options).next();
+      source.give("data: 1\n\n");
+      expect(await first).toMatchObject({ done: false });
+      expect([source.returned, source.reads, released.mock.calls.length]).toEqual([1, 1, 1]);
+    },
+  );
+
+  describe("the end after the last event", () => {
+    const isTerminal = ({ data }: { data: string }) => data === "last";
+
+    /** A stream whose last event has arrived, and what may follow it. */
+    async function ended(signal?: AbortSignal) {
+      const source = new HandFedSource();
+      const release = vi.fn();
+      const stream = sseStream(source, { isTerminal, signal, release });
+      const events = collect(stream);
+      await vi.advanceTimersByTimeAsync(0);
+      source.give("data: last\n\n");
+      expect(await events).toHaveLength(1);
+      return { source, stream, freed: () => [source.returned, release.mock.calls.length] };
+    }
+
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    it(
+      "is read for a while, so that the connection can be used again",
+      proves("retry-sse/end-wait"),
+      async () => {
+        const { source, freed } = await ended();
+        source.give("data: more\n\n");
+        await vi.advanceTimersByTimeAsync(100);
+        source.end();
+        await vi.runAllTimersAsync();
+        expect([freed(), source.reads, vi.getTimerCount()]).toEqual([[0, 0], 3, 0]);
+      },
+    );
+
+    it("is waited for no longer than that", proves("retry-sse/end-wait"), async () => {
+      const { freed } = await ended();
+      await vi.advanceTimersByTimeAsync(249);
+      expect(freed()).toEqual([0, 0]);
+      await vi.advanceTimersByTimeAsync(2);
+      expect(freed()).toEqual([1, 1]);
+    });
+
+    it("is given up when too much comes instead", proves("retry-sse/end-wait"), async () => {
+      const { source, freed } = await ended();
+      source.give("x".repeat(60_000));
+      await vi.advanceTimersByTimeAsync(1);
+      expect(freed()).toEqual([0, 0]);
+      source.give("x".repeat(60_000));
+      await vi.advanceTimersByTimeAsync(1);
+      expect([freed(), source.reads, vi.getTimerCount()]).toEqual([[1, 1], 3, 0]);
+    });
+
+    it("is given up when the caller does", proves("retry-sse/end-wait"), async () => {
+      const abort = new AbortController();
+      const { source, freed } = await ended(abort.signal);
+      abort.abort();
+      expect(freed()).toEqual([1, 1]);
+      source.fail(new Error("reset"));
+      await vi.runAllTimersAsync();
+      expect([freed(), vi.getTimerCount()]).toEqual([[1, 1], 0]);
+    });
+
+    it("concerns nobody when it fails", async () => {
+      const { source, stream, freed } = await ended();
+      source.fail(new Error("reset"));
+      await vi.runAllTimersAsync();
+      expect([freed(), vi.getTimerCount()]).toEqual([[0, 0], 0]);
+      expect(await stream.next()).toEqual({ done: true, value: undefined });
+    });
+
+    it("is still waited for when the loop is left at the last event", async () => {
+      const source = new HandFedSource();
+      const leaving = (async () => {
+        for await (const _ of sseStream(source, { isTerminal })) break;
+      })();
+      await vi.advanceTimersByTimeAsync(0);
+      source.give("data: last\n\n");
+      await leaving;
+      source.end();
+      await vi.runAllTimersAsync();
+      expect([source.returned, vi.getTimerCount()]).toEqual([0, 0]);
+    });
+  });
+
+  describe("content type", () => {
+    it.each(["text/event-stream", "text/event-stream; charset=utf-8", " Text/Event-Stream ;x", undefined])(
+      "reads the events of %j",
+      proves("retry-sse/content-type"),
+      async (contentType) => {
+        expect(await collect(sseStream(pieces("data: 1\n\n"), { contentType }))).toHaveLength(1);
+      },
+    );
+
+    it.each([
+      ["application/json", '{"error":"x"}', "application/json", '{"error":"x"}'],
+      ["text/event-streams", "data: 1\n\n", "text/event-streams", "data: 1"],
+      [
+        "text/html",
+        "<!doctype html>\u202e\u001b[2J\r\n<title>\u2028é",
+        "text/html",
+        "<!doctype html> [2J <title> é",
+      ],
+      [null, "data: 1\n\n", undefined, "data: 1"],
+      ["", "", undefined, ""],
+      ["text/plain", "x".repeat(2000), "text/plain", "x".repeat(512)],
+      ["text/html\u001b[31m", "x", "text/html [31m", "x"],
+    ])(
+      "refuses %j, and shows how it begins",
+      proves("retry-sse/content-type"),
+      async (contentType, body, type, beginning) => {
+        const source = new HandFedSource();
+        const waiting = sseStream(source, { contentType }).next();
+        if (body === "") source.end();
+        else source.give(body);
+        const error: unknown = await waiting.catch((reason: unknown) => reason);
+        expect(error).toMatchObject({
+          code: "ERR_RETRY_SSE_CONTENT_TYPE",
+          retry: "never",
+          contentType: type,
+          beginning,
+        });
+        expect((error as Error).message.length).toBeLessThan(250);
+        expect(source.returned).toBe(body === "" ? 0 : 1);
+      },
+    );
+  });
+
+  describe("rate", () => {
+    it.each([
+      ["events", "data\n\n"],
+      ["comments", ":\n"],
+      ["ids", "id\n\n"],
+      ["unknown fields", "x\n"],
+      ["bad delays", "retry: x\n"],
+      ["delays", "retry: 1\n"],
+    ])(
+      "refuses %s that come too fast, after those before",
+      proves("retry-sse/event-rate"),
+      async (_, text) => {
+        const seen: string[] = [];
+        const stream = sseStream(pieces(`data: before\n\n${text.repeat(1000)}`), {
+          maxEventsPerSecond: 100,
+          onComment: () => {},
+          onRetry: () => {},
+        });
+        const reading = (async () => {
+          for await (const { data } of stream) seen.push(data);
+        })();
+        await expect(reading).rejects.toMatchObject({
+          code: "ERR_RETRY_SSE_TOO_MANY_EVENTS",
+          retry: "never",
+        });
+        expect(seen[0]).toBe("before");
+        expect(seen.length).toBeLessThanOrEqual(100);
+      },
+    );
+
+    it(
+      "allows as many each second, and never more for a longer pause",
+      proves("retry-sse/event-rate"),
+      async () => {
+        vi.useFakeTimers();
+        try {
+          const source = new HandFedSource();
+          const stream = sseStream(source, { maxEventsPerSecond: 100 });
+          for (let second = 0; second < 3; second++) {
+            const first = stream.next();
+            source.give("data\n\n".repeat(100));
+            await first;
+            for (let event = 1; event < 100; event++) await stream.next();
+            await vi.advanceTimersByTimeAsync(1000);
+          }
+          await vi.advanceTimersByTimeAsync(60_000);
+          const first = stream.next();
+          source.give("data\n\n".repeat(101));
+          for (await first; ; await stream.next());
+        } catch (error) {
+          expect(error).toMatchObject({ code: "ERR_RETRY_SSE_TOO_MANY_EVENTS" });
+        } finally {
+          vi.useRealTimers();
+        }
+      },
+    );
+
+    it("counts nothing when there is no bound", async () => {
+      const text = "data\n\n".repeat(150_000);
+      expect(await collect(sseStream(pieces(text), { maxEventsPerSecond: 0 }))).toHaveLength(150_000);
+      await expect(collect(sseStream(pieces(text)))).rejects.toMatchObject({
+        code: "ERR_RETRY_SSE_TOO_MANY_EVENTS",
+      });
+    });
+  });
 
   it("is an error when the declared last event does not come", proves("retry-sse/ended-early"), async () => {
     const stream = sseStream(pieces("data: 1\n\n"), { isTerminal: () => false });
@@ -312,6 +521,8 @@ describe(sseStream, () => {
       ["in characters of three bytes", [`data: ${"€".repeat(400)}\n\n`]],
       ["as many data lines", ["data: xxxxxxxx\n".repeat(130), "\n"]],
       ["as its name", [`event: ${"x".repeat(2000)}\ndata: a\n\n`]],
+      ["as its id", [`id: ${"x".repeat(2000)}\ndata: a\n\n`]],
+      ["as an id without data", [`id: ${"x".repeat(2000)}\n\n`]],
       ["never finished", Array.from({ length: 10 }, () => `${"x".repeat(300)}`)],
     ])("refuses an event that is too large, %s", proves("retry-sse/event-size"), async (_, texts) => {
       const source = pieces(

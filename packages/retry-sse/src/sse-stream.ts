@@ -1,6 +1,8 @@
 import { openByteSource, type ReadStep } from "./byte-source.ts";
+import { drainSource } from "./drain-source.ts";
 import { abortedError, RetrySseError } from "./errors.ts";
 import { EventDecoder, type SseEvent } from "./event-decoder.ts";
+import { foreignContentError, isEventStream } from "./foreign-content.ts";
 import { giveUp } from "./give-up.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 
@@ -12,10 +14,25 @@ export interface SseStreamOptions {
   /** Name, data and id of one event in UTF-8. @defaultValue 16 MiB */
   readonly maxEventBytes?: number | undefined;
   /**
+   * Events, comments and unknown fields in a second, and as many at once after a pause: what a stream costs is counted
+   * in these and not in bytes. 0: none. @defaultValue 100_000
+   */
+  readonly maxEventsPerSecond?: number | undefined;
+  /**
+   * Content type of the response, null when it has none: bytes that are no event stream are not parsed, and the error
+   * says what came instead. @defaultValue not looked at
+   */
+  readonly contentType?: string | null | undefined;
+  /**
    * Declares which event is the last. The stream ends with it, whatever the socket does, and bytes that end without
    * it are an error. @defaultValue the end of the bytes is the end
    */
   readonly isTerminal?: ((event: SseEvent) => boolean) | undefined;
+  /**
+   * How long, after the declared last event, the bytes may take to end before the source is freed. Nobody waits for
+   * it, and a connection whose body has ended serves the next request. 0: free at once. @defaultValue 250
+   */
+  readonly endWaitMs?: number | undefined;
   /** The caller gives up: the source is freed at once and a waiting read rejects. */
   readonly signal?: AbortSignal | undefined;
   /** Called for each comment, which is how servers keep a connection alive. */
@@ -81,6 +98,7 @@ class EventReader implements SseStream {
       idleTimeoutMs = 300_000,
       progressTimeoutMs = 0,
       maxEventBytes = 16 * 1024 * 1024,
+      maxEventsPerSecond = 100_000,
       signal,
     } = options;
     this.#options = options;
@@ -95,6 +113,7 @@ class EventReader implements SseStream {
     this.#source = openByteSource(bytes);
     this.#decoder = new EventDecoder({
       maxEventBytes,
+      maxEventsPerSecond,
       onEvent: (event) => this.#accept(event),
       onId: (id) => {
         if (this.#end === undefined) this.#parsedId = id;
@@ -160,7 +179,7 @@ class EventReader implements SseStream {
     if (done || chunk === undefined) this.#finish(this.#endOfBytes(), "ended");
     else {
       this.#watch.heard();
-      this.#parse(chunk);
+      if (chunk.length > 0) this.#take(chunk);
     }
     this.#advance();
   };
@@ -179,6 +198,12 @@ class EventReader implements SseStream {
     this.#settleWaiters();
   };
 
+  #take(chunk: Uint8Array): void {
+    const { contentType } = this.#options;
+    if (contentType === undefined || isEventStream(contentType)) this.#parse(chunk);
+    else this.#finish({ error: foreignContentError(contentType, chunk) }, "release");
+  }
+
   #parse(chunk: Uint8Array): void {
     const slice = chunk.subarray(0, MAX_SLICE_BYTES);
     this.#rest = chunk.length > MAX_SLICE_BYTES ? chunk.subarray(MAX_SLICE_BYTES) : undefined;
@@ -193,23 +218,30 @@ class EventReader implements SseStream {
   #accept(event: SseEvent): void {
     if (this.#end !== undefined) return;
     this.#events.push(event);
-    if (this.#options.isTerminal?.(event)) this.#finish({}, "release");
+    if (this.#options.isTerminal?.(event)) this.#finish({}, "drain");
   }
 
   #endOfBytes(): { readonly error?: unknown } {
-    if (this.#options.isTerminal === undefined) return {};
+    const { isTerminal, contentType } = this.#options;
+    if (contentType !== undefined && !isEventStream(contentType)) {
+      return { error: foreignContentError(contentType, new Uint8Array()) };
+    }
+    if (isTerminal === undefined) return {};
     const message = "The stream ended before its last event.";
     return { error: new RetrySseError("ERR_RETRY_SSE_ENDED_EARLY", message) };
   }
 
   /** The first end counts; a later one changes nothing. */
-  #finish(end: { readonly error?: unknown }, source: "ended" | "release"): void {
+  #finish(end: { readonly error?: unknown }, source: "ended" | "release" | "drain"): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#rest = undefined;
     this.#watch.stop();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    if (source === "release") this.#release();
+    const { endWaitMs = 250, signal } = this.#options;
+    if (source === "drain" && endWaitMs > 0) {
+      drainSource(this.#source, { waitMs: endWaitMs, signal, release: () => this.#release() });
+    } else if (source !== "ended") this.#release();
   }
 
   #release(): void {

@@ -86,6 +86,62 @@ describe(streamWithRetry, () => {
     expect(attempts.map(({ lastEventId }) => lastEventId)).toEqual(["", "7", "7"]);
   });
 
+  it(
+    "counts anew after a stream that lasted, so that a long one can be resumed for ever",
+    proves("retry-sse/resume"),
+    async () => {
+      let opened = 0;
+      async function* lasting(): AsyncGenerator<SseEvent> {
+        opened += 1;
+        yield { event: "message", data: `${opened}`, id: `${opened}` };
+        await new Promise((resolve) => setTimeout(resolve, 600_000));
+        throw reset();
+      }
+      const events = streamWithRetry({}, async () => lasting(), { afterFirstEvent: "resume" });
+      const data: string[] = [];
+      const reading = (async () => {
+        for await (const event of events) if (data.push(event.data) === 20) break;
+      })();
+      await vi.runAllTimersAsync();
+      await reading;
+      expect(data.at(-1)).toBe("20");
+    },
+  );
+
+  it(
+    "goes on counting after streams that break at once, whatever they delivered",
+    proves("retry-sse/one-budget"),
+    async () => {
+      let opened = 0;
+      const open = async () => {
+        opened += 1;
+        return sseStream(broken(`id: ${opened}\ndata: x\n\n`));
+      };
+      const { data } = await read(streamWithRetry({}, open, { afterFirstEvent: "resume" }));
+      expect([opened, data.length]).toEqual([5, 5]);
+    },
+  );
+
+  it("fills up no budget that an operation brought", proves("retry-sse/one-budget"), async () => {
+    let opened = 0;
+    async function* lasting(): AsyncGenerator<SseEvent> {
+      opened += 1;
+      yield { event: "message", data: "", id: `${opened}` };
+      await new Promise((resolve) => setTimeout(resolve, 600_000));
+      throw reset();
+    }
+    const options = { afterFirstEvent: "resume", operation: new SmallOperation() } as const;
+    await read(streamWithRetry({}, async () => lasting(), options));
+    expect(opened).toBe(6);
+  });
+
+  it("fails at once when a server asks for too long a wait", proves("retry-sse/retry-after"), async () => {
+    const error = Object.assign(new Error("later"), { retry: "after", retryAtMs: Date.now() + 61_000 });
+    const { attempts, open } = opener(() => Promise.reject(error));
+    expect(await read(streamWithRetry({}, open))).toEqual({ data: [], error });
+    expect(attempts).toHaveLength(1);
+  });
+
   it("does not resume from nowhere", proves("retry-sse/resume"), async () => {
     const { attempts, open } = opener(() => broken("data: 1\n\n"));
     const events = streamWithRetry({}, open, { afterFirstEvent: "resume" });

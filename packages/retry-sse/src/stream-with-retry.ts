@@ -88,11 +88,12 @@ class RetriedStream<O extends RetryOperation>
     let delivered = false;
     let lastEventId = "";
     for (;;) {
+      let worked = false;
       try {
         const { attempt, operation } = run;
         const iterator = this.#enter(await open({ attempt, operation, signal, lastEventId }));
         for (let step = await iterator.next(); !step.done; step = await iterator.next()) {
-          delivered = true;
+          delivered = worked = true;
           if (step.value.id !== "") lastEventId = step.value.id;
           yield step.value;
         }
@@ -101,6 +102,7 @@ class RetriedStream<O extends RetryOperation>
         const safe = !delivered || afterFirstEvent === "replay";
         const resumable = afterFirstEvent === "resume" && lastEventId !== "";
         const fault: RetryFault = { kind: "error", error };
+        if (worked) run.hadWorked();
         const decision = safe || resumable ? run.decide(fault) : undefined;
         if (!decision?.retry) throw error;
         this.#free();

@@ -96,11 +96,108 @@ describe(withRetry, () => {
     expect(wire.seen).toHaveLength(1);
   });
 
-  it("returns a response that asks for too long a wait", proves("retry-sse/retry-after"), async () => {
+  it(
+    "fails at once when a response asks for too long a wait, and says until when",
+    proves("retry-sse/retry-after"),
+    async () => {
+      const wire = scriptedSender({ status: 429, headers: [["retry-after", "3600"]] }, 200);
+      const retryAtMs = Date.now() + 3_600_000;
+      await expect(send(wire, get)).rejects.toMatchObject({
+        code: "ERR_RETRY_SSE_RETRY_AFTER",
+        retry: "after",
+        retryAtMs,
+        status: 429,
+      });
+      expect([wire.seen.length, wire.cancelled, vi.getTimerCount()]).toEqual([1, 1, 0]);
+    },
+  );
+
+  it("fails at once under two layers too, with the same error", proves("retry-sse/retry-after"), async () => {
+    const wire = scriptedSender({ status: 503, headers: [["ratelimit", '"a";r=0;t=61']] });
+    await expect(send(withRetry()(wire), get)).rejects.toMatchObject({ code: "ERR_RETRY_SSE_RETRY_AFTER" });
+    expect([wire.seen.length, wire.cancelled]).toEqual([1, 1]);
+  });
+
+  it("returns that response to whoever wants to read it", async () => {
     const wire = scriptedSender({ status: 429, headers: [["retry-after", "3600"]] }, 200);
-    expect((await send(wire, get)).status).toBe(429);
+    expect((await send(wire, get, { aboveMaxRetryAfter: "return" })).status).toBe(429);
     expect([wire.seen.length, wire.cancelled]).toEqual([1, 0]);
   });
+
+  it("returns what is not repeated for another reason, however long it would have to wait", async () => {
+    const headers = [["retry-after", "3600"]] as const;
+    expect((await send(scriptedSender({ status: 403, headers }), get)).status).toBe(403);
+    expect((await send(scriptedSender({ status: 503, headers }), get, { maxRetries: 0 })).status).toBe(503);
+  });
+
+  it(
+    "makes as many retries as the policy says, when nobody shares a budget",
+    proves("retry-sse/policy"),
+    async () => {
+      const wire = scriptedSender(500);
+      await send(wire, get, { maxRetries: 10 });
+      expect(wire.seen).toHaveLength(11);
+    },
+  );
+
+  it("stops before the elapsed time would be exceeded, not after", proves("retry-sse/policy"), async () => {
+    const wire = scriptedSender(500);
+    const startedMs = performance.now();
+    await send(wire, get, { maxRetries: 100, maxElapsedMs: 10_000, maxDelayMs: 3000 });
+    expect(performance.now() - startedMs).toBeLessThanOrEqual(10_000);
+    expect(wire.seen.length).toBeGreaterThan(5);
+  });
+
+  it.each([
+    [["POST"], "post", 2],
+    [["POST"], "GET", 1],
+    [[], "GET", 1],
+  ])("repeats the methods %j: a %s %i times", proves("retry-sse/policy"), async (methods, method, sends) => {
+    const wire = scriptedSender(500, 200);
+    await send(wire, { method }, { methods });
+    expect(wire.seen).toHaveLength(sends);
+  });
+
+  it("tells of each wait, and ends with what its listener throws", proves("retry-sse/policy"), async () => {
+    const notices: unknown[] = [];
+    const wire = scriptedSender(500, { status: 429, headers: [["retry-after", "2"]] }, 200);
+    await send(wire, get, { jitter: "none", onRetry: (notice) => notices.push(notice) });
+    expect(notices).toEqual([
+      {
+        retry: 1,
+        delayMs: 200,
+        class: "transient",
+        elapsedMs: 0,
+        fault: { kind: "status", status: 500, headers: [] },
+      },
+      {
+        retry: 2,
+        delayMs: 2000,
+        class: "throttle",
+        elapsedMs: 200,
+        fault: expect.objectContaining({ status: 429 }),
+      },
+    ]);
+    const onRetry = (): never => {
+      throw new Error("mine");
+    };
+    await expect(send(scriptedSender(500), get, { onRetry })).rejects.toThrow("mine");
+  });
+
+  it(
+    "repeats whatever a response that failed to be cancelled says",
+    proves("retry-sse/discarded"),
+    async () => {
+      const wire = scriptedSender(500, 200);
+      const stubborn = {
+        send: async (request: RetryableRequest) => ({
+          ...(await wire.send(request)),
+          cancel: () => Promise.reject(new Error("stuck")),
+        }),
+      };
+      expect((await send(stubborn, get)).status).toBe(200);
+    },
+  );
 
   it("waits at least the floor when the server says 0", proves("retry-sse/never-without-delay"), async () => {
     const wire = scriptedSender({ status: 503, headers: [["retry-after", "0"]] });

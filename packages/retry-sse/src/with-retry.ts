@@ -1,4 +1,4 @@
-import type { HeaderPairs } from "./retry-after.ts";
+import type { HeaderPairs } from "./header-pairs.ts";
 import type { RetryOperation } from "./retry-budget.ts";
 import type { RetryPolicy } from "./retry-decision.ts";
 import { runWithRetry } from "./run-with-retry.ts";
@@ -26,21 +26,25 @@ export interface Sender<Request, Response> {
 }
 
 /** RFC 9110, section 9.2.2. */
-const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+const IDEMPOTENT_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 /**
  * Sends again what may be sent again. A request that is not idempotent by method goes out once, unless it says
  * `idempotent: true`; so does one whose body can be read only once. The last response or error is passed on as it is;
  * the ones before are cancelled. Layers that pass one operation along share its budget.
+ *
+ * @throws {@link RetrySseError} `ERR_RETRY_SSE_RETRY_AFTER` when a response asks for a longer wait than the policy
+ * allows; `ERR_RETRY_SSE_ABORTED` when the caller gives up during a wait.
  */
 export function withRetry(
   policy: RetryPolicy = {},
 ): <Request extends RetryableRequest, Response extends RetryableResponse>(
   next: Sender<Request, Response>,
 ) => Sender<Request, Response> {
+  const methods = new Set((policy.methods ?? IDEMPOTENT_METHODS).map((method) => method.toUpperCase()));
   return (next) => ({
     async send(request) {
-      if (!isRepeatable(request)) return next.send(request);
+      if (!isRepeatable(request, methods)) return next.send(request);
       const { signal, operation } = request;
       return runWithRetry(
         policy,
@@ -57,8 +61,8 @@ export function withRetry(
   });
 }
 
-function isRepeatable({ method, idempotent, body }: RetryableRequest): boolean {
-  return (idempotent ?? IDEMPOTENT_METHODS.has(method.toUpperCase())) && !isReadOnce(body);
+function isRepeatable({ method, idempotent, body }: RetryableRequest, methods: ReadonlySet<string>): boolean {
+  return (idempotent ?? methods.has(method.toUpperCase())) && !isReadOnce(body);
 }
 
 function isReadOnce(body: unknown): boolean {

@@ -12,6 +12,7 @@ export async function* pieces(...texts: readonly (string | Uint8Array)[]): Async
 export class HandFedSource implements AsyncIterable<Uint8Array> {
   reads = 0;
   returned = 0;
+  readonly #released = Promise.withResolvers<void>();
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -23,9 +24,15 @@ export class HandFedSource implements AsyncIterable<Uint8Array> {
       },
       return: async () => {
         this.returned += 1;
+        this.#released.resolve();
         return { done: true, value: undefined };
       },
     };
+  }
+
+  /** Settles when the source was given up. */
+  get released(): Promise<void> {
+    return this.#released.promise;
   }
 
   give(text: string): void {

@@ -36,7 +36,8 @@ export const promises = {
     room: "retry-sse",
   },
   "retry-sse/retry-after": {
-    promise: "Retry-After is read in every form; above the cap nothing is sent again and the time is told.",
+    promise:
+      "What a server asks to wait is read in every form; above the cap it fails at once and tells the time.",
     room: "retry-sse",
   },
   "retry-sse/never-without-delay": {
@@ -71,6 +72,42 @@ export const promises = {
   },
   "retry-sse/resume": {
     promise: "A stream that may resume is opened again with the id of the last event that was delivered.",
+    room: "retry-sse",
+  },
+  "retry-sse/policy": {
+    promise:
+      "A policy bounds retries in count, time, method, status and code, spreads waits as it says, and hears of each.",
+    room: "retry-sse",
+  },
+  "retry-sse/classes": {
+    promise:
+      "A fault is permanent, auth, throttle, transient or connection; of these the last three are repeated.",
+    room: "retry-sse",
+  },
+  "retry-sse/content-type": {
+    promise: "What is no event stream is not parsed; the error says its type and how it begins.",
+    room: "retry-sse",
+  },
+  "retry-sse/event-rate": {
+    promise:
+      "Events that come faster than maxEventsPerSecond are a typed error after the events before them.",
+    room: "retry-sse",
+  },
+  "retry-sse/end-wait": {
+    promise:
+      "After the declared last event the body may end for a bounded while, so that its connection serves again.",
+    room: "retry-sse",
+  },
+  "retry-sse/random-bytes": {
+    promise: "No bytes crash the reader, keep it from ending, or make it hold more than its limit.",
+    room: "retry-sse",
+  },
+  "retry-sse/leaves-nothing": {
+    promise: "Streams that are given up leave no socket and no memory behind.",
+    room: "retry-sse",
+  },
+  "retry-sse/loads-nothing-else": {
+    promise: "Taking only the parser, or only the retries, loads no HTTP client and nothing of the other.",
     room: "retry-sse",
   },
 } as const;
