@@ -1,9 +1,12 @@
 import type { Dispatcher } from "undici";
 import { labelled } from "./check-request.ts";
 import { classifyFault } from "./classify-fault.ts";
+import { contentCodings, decodedHeaders } from "./content-codings.ts";
 import { type BodySource, sourcedResponse } from "./create-http-response.ts";
+import { decodedBody } from "./decoded-body.ts";
 import { isTransportError, type RequestSent, TransportError, type TransportErrorCode } from "./errors.ts";
-import type { HttpRequest } from "./http-request.ts";
+import type { ExchangeWatch } from "./exchange-watch.ts";
+import type { HeaderList, HttpRequest } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";
 import type { RequestBodyStream } from "./request-body-stream.ts";
 import { responseHeaders } from "./response-headers.ts";
@@ -18,12 +21,22 @@ export interface ExchangeOptions {
   readonly totalTimeoutMs: number;
   /** 0 means no bound. */
   readonly maxResponseBytes: number;
+  /** Undoes content codings; undefined leaves the body as it comes. */
+  readonly decompress: { readonly maxRatio: number } | undefined;
+  readonly watch: ExchangeWatch | undefined;
+  /** Of a body in memory, for those who watch. */
+  readonly requestBytes: number;
   /** Somebody reads or cancels the body. */
   readonly onTouched: () => void;
 }
 
 /** How much of a body is kept for a slow reader before the socket is paused. */
 const HIGH_WATER_BYTES = 64 * 1024;
+
+/** RFC 9110 knows no bound; nobody needs more, and each multiplies what comes out. */
+const MAX_CODINGS = 2;
+
+const CODING_SLACK_BYTES = 64 * 1024;
 
 /**
  * One request and its response on one connection. It is undici's handler on one side and the response's body on
@@ -41,12 +54,15 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #reader: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
   #bufferedBytes = 0;
   #receivedBytes = 0;
+  #maxBytes: number;
+  #isCancelled = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#maxBytes = options.maxResponseBytes;
   }
 
   /** Sends the request; resolves when the response head is here. */
@@ -103,16 +119,40 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   ): void {
     if (status < 200 || this.#state !== "open") return;
     this.#sent = "yes";
+    const { request, decompress, watch } = this.#options;
+    watch?.head(status, this.#sentBytes());
     const list = responseHeaders(controller.rawHeaders, headers);
-    this.#head?.resolve(sourcedResponse(status, this.#options.request.url, list, this));
+    const response =
+      decompress === undefined
+        ? sourcedResponse(status, request.url, list, this)
+        : this.#decoded(status, list, decompress.maxRatio);
+    this.#head?.resolve(response);
     this.#head = undefined;
+  }
+
+  #decoded(status: number, headers: HeaderList, maxRatio: number): HttpResponse {
+    const { request, maxResponseBytes: maxBytes } = this.#options;
+    const { url, method } = request;
+    const codings = method === "HEAD" || status === 204 || status === 304 ? [] : contentCodings(headers);
+    if (codings.length === 0) return sourcedResponse(status, url, headers, this);
+    if (codings.length > MAX_CODINGS) {
+      this.#fail("ERR_TRANSPORT_DECODING", `the response body has more than ${MAX_CODINGS} codings`);
+    }
+    // What arrives may be a little more than what comes out, and must not be endless when nothing does.
+    if (maxBytes > 0) this.#maxBytes = maxBytes + CODING_SLACK_BYTES;
+    return sourcedResponse(
+      status,
+      url,
+      decodedHeaders(headers),
+      decodedBody(this, { codings, maxRatio, maxBytes, url }),
+    );
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     if (this.#state !== "open") return;
-    const { maxResponseBytes } = this.#options;
     this.#receivedBytes += piece.byteLength;
-    if (maxResponseBytes > 0 && this.#receivedBytes > maxResponseBytes) {
+    if (this.#maxBytes > 0 && this.#receivedBytes > this.#maxBytes) {
+      const { maxResponseBytes } = this.#options;
       this.#fail(
         "ERR_TRANSPORT_BODY_TOO_LARGE",
         `the response body is larger than ${maxResponseBytes} bytes`,
@@ -133,6 +173,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     if (this.#state !== "open") return;
     this.#state = "ended";
     this.#release();
+    this.#options.watch?.whole(this.#receivedBytes);
     this.#reader?.resolve({ done: true, value: undefined });
     this.#reader = undefined;
   }
@@ -188,6 +229,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   cancel(): void {
     this.#options.onTouched();
     this.#pieces.length = 0;
+    this.#isCancelled = true;
     this.#fail("ERR_TRANSPORT_ABORTED", "the response body was cancelled");
   }
 
@@ -228,12 +270,30 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#state = "failed";
     this.#failure = failure;
     this.#release();
+    const { watch } = this.#options;
+    if (watch !== undefined) this.#tell(watch, failure);
     this.#options.requestBody?.stop(failure);
     this.#head?.reject(failure);
     this.#head = undefined;
     this.#reader?.reject(failure);
     this.#reader = undefined;
     this.#controller?.abort(failure);
+  }
+
+  #tell(watch: ExchangeWatch, { code, sent }: TransportError): void {
+    watch.failed({
+      code,
+      sent,
+      isCancelled: this.#isCancelled,
+      requestBytes: this.#sentBytes(),
+      bytes: this.#receivedBytes,
+    });
+  }
+
+  #sentBytes(): number {
+    const { requestBody, requestBytes } = this.#options;
+    if (requestBody !== undefined) return requestBody.sentBytes;
+    return this.#sent === "no" ? 0 : requestBytes;
   }
 
   #release(): void {

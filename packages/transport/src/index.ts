@@ -5,6 +5,7 @@ export {
   createHttpResponse,
   type HttpResponseInit,
 } from "./create-http-response.ts";
+export type { DecompressOptions } from "./decoded-body.ts";
 export type { EgressPolicy } from "./egress-policy.ts";
 export {
   isTransportError,
@@ -24,5 +25,13 @@ export { type PrepareOptions, prepareRequest } from "./prepare-request.ts";
 export type { Env } from "./proxy-settings.ts";
 export type { ClientCertificate, TlsOptions } from "./tls-contexts.ts";
 export { type FetchLike, type ToFetchOptions, toFetch } from "./to-fetch.ts";
+export type {
+  AttemptEvent,
+  BodyEvent,
+  RedirectEvent,
+  RequestEvent,
+  TransportEvent,
+  TransportEvents,
+} from "./transport-events.ts";
 export { createUndiciTransport, type UndiciTransportOptions } from "./undici-transport.ts";
 export { type RedirectOptions, withRedirects } from "./with-redirects.ts";

@@ -5,6 +5,8 @@
 export class RequestBodyStream implements AsyncIterable<Uint8Array> {
   /** What the source threw, when it did. */
   sourceFault: { readonly error: unknown } | undefined;
+  /** What was handed on so far. */
+  sentBytes = 0;
   readonly #source: AsyncIterable<Uint8Array>;
   readonly #stopped: Promise<never>;
   #stop: ((reason: Error) => void) | undefined;
@@ -44,6 +46,7 @@ export class RequestBodyStream implements AsyncIterable<Uint8Array> {
       this.#finished = true;
       return { done: true, value: undefined };
     }
+    this.sentBytes += step.value.byteLength;
     return step;
   }
 

@@ -1,11 +1,15 @@
 import { Agent, type Dispatcher } from "undici";
 import { checkRequest } from "./check-request.ts";
+import { ACCEPT_ENCODING, leavesCodingOpen } from "./content-codings.ts";
+import type { DecompressOptions } from "./decoded-body.ts";
 import { effectiveLimits } from "./effective-limits.ts";
 import { TransportError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { watchExchange } from "./exchange-watch.ts";
 import type { HeaderList, HttpLimits, HttpRequest } from "./http-request.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { RequestBodyStream } from "./request-body-stream.ts";
+import { type RequestTracing, requestTracing } from "./request-tracing.ts";
 import { wireBody } from "./wire-body.ts";
 
 export interface UndiciTransportOptions {
@@ -17,6 +21,20 @@ export interface UndiciTransportOptions {
   readonly dispatcher?: Dispatcher | undefined;
   /** Bounds for every request; a request's own bounds win one by one. */
   readonly limits?: HttpLimits | undefined;
+  /**
+   * Asks for compressed bodies (zstd, br, gzip) and undoes at most two codings while the body is read; the headers
+   * then say nothing of them, and `maxResponseBytes` counts what comes out. A request that sets `accept-encoding` or
+   * `range` itself gets its body as it comes.
+   *
+   * @defaultValue false
+   */
+  readonly decompress?: boolean | DecompressOptions | undefined;
+  /**
+   * Spans and trace context by `@opentelemetry/api`, loaded with the first request when it is installed.
+   *
+   * @defaultValue "auto"
+   */
+  readonly tracing?: "auto" | "off" | undefined;
 }
 
 /**
@@ -24,7 +42,8 @@ export interface UndiciTransportOptions {
  * it made for itself, and with it whatever is still under way.
  */
 export function createUndiciTransport(options: UndiciTransportOptions = {}): HttpTransport & AsyncDisposable {
-  const { dispatcher, limits = {} } = options;
+  const { dispatcher, limits = {}, decompress = false, tracing = "auto" } = options;
+  const decoding = decompress === false ? undefined : decodingBounds(decompress === true ? {} : decompress);
   const own =
     dispatcher === undefined
       ? new Agent({
@@ -35,6 +54,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
   const wire = dispatcher ?? (own as Dispatcher);
   const sentBodies = new WeakSet<object>();
   // The net under callers who drop a response unread: its connection would be held for ever.
+  let spans: RequestTracing | undefined | "not loaded" = tracing === "off" ? undefined : "not loaded";
   const unread = new FinalizationRegistry((exchange: Exchange) => exchange.cancel());
 
   return {
@@ -43,9 +63,17 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       const body = wireBody(request);
       const bodyStream = streamOnce(request, body.bytes, sentBodies);
       const bounds = effectiveLimits(request.limits, limits);
+      if (spans === "not loaded") spans = requestTracing();
+      const span = spans?.start(request);
+      const isDecoding = decoding !== undefined && leavesCodingOpen(request.headers);
+      const requestBytes =
+        bodyStream === undefined ? ((body.bytes as Uint8Array | undefined)?.byteLength ?? 0) : undefined;
       const exchange: Exchange = new Exchange({
         request,
         requestBody: bodyStream,
+        requestBytes: requestBytes ?? 0,
+        decompress: isDecoding ? decoding : undefined,
+        watch: watchExchange(request, requestBytes, span),
         // Its own dispatcher already times the connection with the transport's limit.
         connectTimeoutMs: (own === undefined ? bounds : request.limits)?.connectTimeoutMs ?? 0,
         totalTimeoutMs: bounds.totalTimeoutMs,
@@ -56,7 +84,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         origin: request.url.origin,
         path: `${request.url.pathname}${request.url.search}`,
         method: request.method,
-        headers: wireHeaders(request.headers, body.contentType),
+        headers: wireHeaders(request.headers, body.contentType, isDecoding, span?.headers),
         body: (bodyStream ?? body.bytes ?? null) as Dispatcher.DispatchOptions["body"],
         headersTimeout: bounds.headersTimeoutMs,
         bodyTimeout: bounds.bodyIdleTimeoutMs,
@@ -68,6 +96,10 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       await own?.destroy();
     },
   };
+}
+
+function decodingBounds({ maxRatio = 200 }: DecompressOptions): { readonly maxRatio: number } {
+  return { maxRatio };
 }
 
 /** A body that can be read once is sent once: a second time it would arrive empty, without a word. */
@@ -97,6 +129,8 @@ function streamOnce(
 function wireHeaders(
   headers: HeaderList,
   contentType: string | undefined,
+  isDecoding: boolean,
+  traceHeaders: HeaderList | undefined,
 ): string[] | Record<string, string | string[]> {
   const flat: string[] = [];
   const names = new Set<string>();
@@ -108,6 +142,11 @@ function wireHeaders(
     flat.push(name, onWire(value));
   }
   if (contentType !== undefined) flat.push("content-type", contentType);
+  if (isDecoding) flat.push("accept-encoding", ACCEPT_ENCODING);
+  for (const [name, value] of traceHeaders ?? []) {
+    // The caller's own trace is the one to continue.
+    if (!names.has(name.toLowerCase())) flat.push(name, value);
+  }
   return repeated ? grouped(flat) : flat;
 }
 

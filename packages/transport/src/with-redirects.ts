@@ -2,7 +2,9 @@ import { TransportError } from "./errors.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { HttpResponse } from "./http-response.ts";
 import type { TransportWrapper } from "./http-transport.ts";
+import { redactUrl } from "./redact-url.ts";
 import { isRedirectStatus, redirectHop } from "./redirect-hop.ts";
+import { redirectChannel } from "./transport-events.ts";
 
 export interface RedirectOptions {
   /**
@@ -47,6 +49,15 @@ export function withRedirects(options: RedirectOptions): TransportWrapper {
         if (following === undefined) return response;
         await response.cancel();
         if (hops === maxHops) throw tooMany(response, maxHops);
+        if (redirectChannel.hasSubscribers) {
+          redirectChannel.publish({
+            label: request.operation?.label,
+            from: redactUrl(current.url),
+            to: redactUrl(following.url),
+            status: response.status,
+            hop: hops + 1,
+          });
+        }
         current = following;
       }
     },

@@ -43,6 +43,26 @@ export const promises = {
     promise: "A slow reader holds back the sender: what is buffered for it stays bounded.",
     room: "transport",
   },
+  "transport/decompression": {
+    promise:
+      "With decompress, bodies in zstd, br and gzip, two of them at most, are undone as they come; one that is not what it says is an error.",
+    room: "transport",
+  },
+  "transport/decompression-bounded": {
+    promise:
+      "What comes out of a compressed body is counted and its ratio bounded: 658 bytes do not become 300 MB, nor does a small frame claim a large window.",
+    room: "transport",
+  },
+  "transport/events": {
+    promise:
+      "Every request, attempt, redirect and body end is published on a diagnostics channel, with durations and sizes and without secrets.",
+    room: "transport",
+  },
+  "transport/tracing": {
+    promise:
+      "With @opentelemetry/api installed every sending has a span and carries its trace context; without it nothing is missing.",
+    room: "transport",
+  },
   "transport/faults": {
     promise: "An error's code tells what failed, and `sent` whether the request can have reached the server.",
     room: "transport",
