@@ -41,6 +41,12 @@ export interface AffinityJar {
   clear(): void;
 }
 
+interface LedgerEntry {
+  readonly cookie: Cookie;
+  /** Milliseconds since the epoch; infinite for a session cookie. */
+  readonly expiresAtMs: number;
+}
+
 /** Longest line worth parsing, attributes included. */
 const MAX_LINE_LENGTH = 8192;
 /** RFC 6265bis, section 5.7: name and value together. */
@@ -67,8 +73,8 @@ class BoundedJar implements AffinityJar {
   readonly #maxBytes: number;
   readonly #store = new MemoryCookieStore();
   readonly #jar = new CookieJar(this.#store);
-  /** Every stored cookie, the one set longest ago first: what the caps count. */
-  readonly #ledger = new Map<string, Cookie>();
+  /** Every stored cookie, the one set longest ago first: what the caps count, and when it expires. */
+  readonly #ledger = new Map<string, LedgerEntry>();
   #bytes = 0;
 
   constructor(options: AffinityJarOptions) {
@@ -86,6 +92,7 @@ class BoundedJar implements AffinityJar {
 
   cookieHeader(url: URL): string | undefined {
     if (this.#ledger.size === 0 || !this.#allowsUrl(url)) return undefined;
+    this.#forgetExpired();
     const cookies = this.#jar.getCookiesSync(url).filter(({ key }) => this.#allowsName(key));
     return cookies.length === 0 ? undefined : cookies.map((cookie) => cookie.cookieString()).join("; ");
   }
@@ -95,25 +102,23 @@ class BoundedJar implements AffinityJar {
     for (const line of setCookieLines) {
       const cookie = this.#parse(line);
       if (cookie === undefined) continue;
+      const expiresAtMs = takeExpiry(cookie);
       // Undefined when the cookie names a domain that is foreign or public.
       const stored = this.#jar.setCookieSync(cookie, url, { ignoreError: true });
-      if (stored !== undefined) this.#enter(stored);
+      if (stored !== undefined) this.#enter({ cookie: stored, expiresAtMs });
     }
     this.#enforceCaps();
   }
 
   inspect(): readonly AffinityCookieSummary[] {
     this.#forgetExpired();
-    return [...this.#ledger.values()].map((cookie) => {
-      const expiresAtMs = cookie.expiryTime();
-      return {
-        name: cookie.key,
-        domain: cookie.domain ?? "",
-        hostOnly: cookie.hostOnly === true,
-        path: cookie.path ?? "/",
-        ...(expiresAtMs === undefined || expiresAtMs === Number.POSITIVE_INFINITY ? {} : { expiresAtMs }),
-      };
-    });
+    return [...this.#ledger.values()].map(({ cookie, expiresAtMs }) => ({
+      name: cookie.key,
+      domain: cookie.domain ?? "",
+      hostOnly: cookie.hostOnly === true,
+      path: cookie.path ?? "/",
+      ...(expiresAtMs === Number.POSITIVE_INFINITY ? {} : { expiresAtMs }),
+    }));
   }
 
   clear(): void {
@@ -128,23 +133,21 @@ class BoundedJar implements AffinityJar {
     if (!/^[ -~]*$/.test(line)) return undefined;
     const cookie = Cookie.parse(line);
     if (cookie === undefined || !this.#allowsName(cookie.key)) return undefined;
-    if (sizeOf(cookie) > Math.min(MAX_COOKIE_LENGTH, this.#maxBytes)) return undefined;
-    fixExpiry(cookie);
-    return cookie;
+    return sizeOf(cookie) > Math.min(MAX_COOKIE_LENGTH, this.#maxBytes) ? undefined : cookie;
   }
 
-  #enter(cookie: Cookie): void {
-    const id = idOf(cookie);
+  #enter(entry: LedgerEntry): void {
+    const id = idOf(entry.cookie);
     this.#leave(id);
-    this.#ledger.set(id, cookie);
-    this.#bytes += sizeOf(cookie);
+    this.#ledger.set(id, entry);
+    this.#bytes += sizeOf(entry.cookie);
   }
 
   #leave(id: string): void {
-    const cookie = this.#ledger.get(id);
-    if (cookie === undefined) return;
+    const entry = this.#ledger.get(id);
+    if (entry === undefined) return;
     this.#ledger.delete(id);
-    this.#bytes -= sizeOf(cookie);
+    this.#bytes -= sizeOf(entry.cookie);
   }
 
   #forget(id: string, cookie: Cookie): void {
@@ -155,26 +158,32 @@ class BoundedJar implements AffinityJar {
 
   #forgetExpired(): void {
     const now = Date.now();
-    for (const [id, cookie] of this.#ledger) {
-      if ((cookie.expiryTime() ?? Number.POSITIVE_INFINITY) <= now) this.#forget(id, cookie);
+    for (const [id, { cookie, expiresAtMs }] of this.#ledger) {
+      if (expiresAtMs <= now) this.#forget(id, cookie);
     }
   }
 
   #enforceCaps(): void {
     this.#forgetExpired();
-    for (const [id, cookie] of this.#ledger) {
+    for (const [id, { cookie }] of this.#ledger) {
       if (this.#ledger.size <= this.#maxCookies && this.#bytes <= this.#maxBytes) return;
       this.#forget(id, cookie);
     }
   }
 }
 
-/** The parser counts Max-Age from the last use, so that a cookie in use would never expire: make it a date. */
-function fixExpiry(cookie: Cookie): void {
-  if (typeof cookie.maxAge !== "number") return;
-  const lifetimeMs = Math.min(cookie.maxAge * 1000, MAX_LIFETIME_MS);
-  cookie.expires = new Date(lifetimeMs <= 0 ? 0 : Date.now() + lifetimeMs);
+/**
+ * When a cookie expires (Max-Age before Expires), and at most 400 days from now. The cookie itself is told that it never
+ * does: tough-cookie counts Max-Age from the last use, so that a cookie in use would live for ever.
+ */
+function takeExpiry(cookie: Cookie): number {
+  const { maxAge, expires } = cookie;
   cookie.maxAge = null;
+  cookie.expires = "Infinity";
+  const now = Date.now();
+  if (maxAge === null && !(expires instanceof Date)) return Number.POSITIVE_INFINITY;
+  const lifetimeMs = maxAge === null ? (expires as Date).getTime() - now : Number(maxAge) * 1000;
+  return now + Math.min(lifetimeMs, MAX_LIFETIME_MS);
 }
 
 function nameOf(line: string): string {

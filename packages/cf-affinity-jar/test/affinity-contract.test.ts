@@ -1,5 +1,5 @@
 import { type InterceptingProxy, proves, startInterceptingProxy } from "@hawser/test-kit";
-import { createDispatcher, createUndiciTransport, type HttpTransport } from "@hawser/transport";
+import { createDispatcher, createUndiciTransport, type HttpTransport, toFetch } from "@hawser/transport";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { affinityInterceptor, createAffinityJar, withAffinityCookies } from "../src/index.ts";
 import { request } from "./scripted-origin.ts";
@@ -78,6 +78,60 @@ describe("the affinity contract on the wire", () => {
         };
       };
       expect(await sendAll([freshClient], urls)).toEqual(contract);
+    },
+  );
+
+  it(
+    "holds between four living clients of one process, whatever they are made of",
+    proves(
+      "cf-affinity-jar/returns",
+      "cf-affinity-jar/names",
+      "cf-affinity-jar/hosts",
+      "cf-affinity-jar/interceptor",
+    ),
+    async () => {
+      const jar = createAffinityJar();
+      const dispatchers = Array.from({ length: 4 }, () =>
+        createDispatcher({ env: { HTTPS_PROXY: proxy.url.href }, ca: proxy.caPem }),
+      );
+      const [first, second, third, fourth] = dispatchers.map((dispatcher) => ({
+        wrapped: withAffinityCookies(jar)(createUndiciTransport({ dispatcher })),
+        intercepted: dispatcher.compose(affinityInterceptor(jar)),
+      }));
+      if (!first || !second || !third || !fourth) throw new Error("no clients");
+      const clients: readonly ((url: string) => Promise<unknown>)[] = [
+        async (url) => (await first.wrapped.send(request(url))).bytes(),
+        async (url) => {
+          const { origin, pathname } = new URL(url);
+          return (await second.intercepted.request({ origin, path: pathname, method: "GET" })).body.dump();
+        },
+        async (url) => (await toFetch(third.wrapped)(url)).text(),
+        async (url) => {
+          const transport = createUndiciTransport({ dispatcher: fourth.intercepted });
+          return (await transport.send(request(url))).bytes();
+        },
+      ];
+      const seenBy = async (client: number, url: string) => {
+        await clients[client]?.(url);
+        return proxy.seen.at(-1)?.headers["cookie"];
+      };
+      const elsewhere = "https://example.com/backend-api/ps/mcp";
+
+      // Each learns from each: the first two answers set something, all later ones nothing.
+      expect(await seenBy(0, pluginService)).toBeUndefined();
+      expect(await seenBy(1, pluginService)).toBe("__cflb=west");
+      for (const client of [2, 3, 0, 1]) expect(await seenBy(client, pluginService)).toBe("__cflb=central");
+      for (const client of [0, 1, 2, 3]) expect(await seenBy(client, elsewhere)).toBeUndefined();
+
+      // And what the fourth learns while the others are under way is everybody's from then on.
+      answers = [["__cflb=east; Path=/"]];
+      expect(await seenBy(3, pluginService)).toBe("__cflb=central");
+      const before = proxy.seen.length;
+      await Promise.all(Array.from({ length: 40 }, (_, index) => clients[index % 4]?.(pluginService)));
+      expect(new Set(proxy.seen.slice(before).map(({ headers }) => headers["cookie"]))).toEqual(
+        new Set(["__cflb=east"]),
+      );
+      for (const dispatcher of dispatchers) await dispatcher.close();
     },
   );
 });

@@ -54,4 +54,8 @@ export const promises = {
     promise: "A Cloudflare challenge becomes a typed error that no retry repeats.",
     room: "cf-affinity-jar",
   },
+  "cf-affinity-jar/memory-only": {
+    promise: "The jar loads nothing that could write to disk or open a connection.",
+    room: "cf-affinity-jar",
+  },
 } as const;
