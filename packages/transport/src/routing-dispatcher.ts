@@ -24,8 +24,10 @@ export class RoutingDispatcher extends Dispatcher {
     const proxies = new Map<string, Dispatcher>();
     const all = () => [direct, ...proxies.values()];
 
+    let isClosed = false;
     const route = (origin: URL): Dispatcher => {
-      const proxy = proxyFor(origin);
+      // A closed agent says so itself, and nothing may be opened any more.
+      const proxy = isClosed ? undefined : proxyFor(origin);
       if (proxy === undefined) return direct;
       const known = proxies.get(proxy.href);
       if (known !== undefined) return known;
@@ -35,12 +37,15 @@ export class RoutingDispatcher extends Dispatcher {
     };
 
     this.dispatch = (options, handler) => route(new URL(options.origin ?? "")).dispatch(options, handler);
-    this.close = ((callback?: () => void) =>
-      settled(
+    this.close = ((callback?: () => void) => {
+      isClosed = true;
+      return settled(
         all().map((dispatcher) => dispatcher.close()),
         callback,
-      )) as Dispatcher["close"];
+      );
+    }) as Dispatcher["close"];
     this.destroy = ((errorOrCallback?: Error | null | (() => void), callback?: () => void) => {
+      isClosed = true;
       const isCallback = typeof errorOrCallback === "function";
       return settled(
         all().map((dispatcher) => dispatcher.destroy(isCallback ? null : (errorOrCallback ?? null))),
