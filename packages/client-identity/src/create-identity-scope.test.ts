@@ -58,6 +58,81 @@ describe(createIdentityScope, () => {
     expect(heard).toEqual(["hello a", "hawser"]);
   });
 
+  it(
+    "binds every step of a generator, whoever asks for it",
+    proves("client-identity/background-follows"),
+    async () => {
+      const scope = createIdentityScope(hawser);
+      const name = () => scope.current().name;
+      async function* asynchronous() {
+        try {
+          yield name();
+          await null;
+          yield name();
+        } finally {
+          left.push(name());
+        }
+      }
+      function* synchronous() {
+        yield name();
+        yield name();
+      }
+      const left: string[] = [];
+      const [many, few, unbound] = scope.run(client("a"), () => [
+        scope.bind(asynchronous),
+        scope.bind(synchronous),
+        asynchronous,
+      ]);
+      await scope.run(client("b"), async () => {
+        const heard: string[] = [];
+        for await (const who of many()) heard.push(who, name());
+        for (const who of few()) heard.push(who, name());
+        expect(heard).toEqual(Array.from({ length: 4 }, () => ["a", "b"]).flat());
+        for await (const who of unbound()) {
+          expect(who).toBe("b");
+          break;
+        }
+        for await (const _ of many()) break;
+        expect(left).toEqual(["a", "b", "a"]);
+      });
+    },
+  );
+
+  it(
+    "reads what it bound for the identity of then",
+    proves("client-identity/background-follows"),
+    async () => {
+      const scope = createIdentityScope(hawser);
+      const name = () => scope.current().name;
+      const steps: string[] = [];
+      const pages: AsyncIterable<string> = {
+        [Symbol.asyncIterator]() {
+          steps.push(`open ${name()}`);
+          return {
+            next: async () => ({ done: false, value: name() }),
+            return: async () => {
+              steps.push(`leave ${name()}`);
+              return { done: true, value: undefined };
+            },
+          };
+        },
+      };
+      const bound = scope.run(client("a"), () => scope.bindIterable(pages));
+      expect(steps).toEqual([]);
+      await scope.run(client("b"), async () => {
+        for await (const page of bound) {
+          expect([page, name()]).toEqual(["a", "b"]);
+          break;
+        }
+      });
+      expect(steps).toEqual(["open a", "leave a"]);
+      const endless = scope.bindIterable({
+        [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: 7 }) }),
+      });
+      expect(await endless.return?.("left")).toEqual({ done: true, value: "left" });
+    },
+  );
+
   it("keeps this, arguments and the result of a bound function", () => {
     const scope = createIdentityScope(hawser);
     const counter = {

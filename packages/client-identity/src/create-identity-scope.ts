@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { bindSteps, isGenerator, stepsOf } from "./bind-steps.ts";
 import type { ClientIdentity } from "./client-identity.ts";
 
 /** Which identity the running code works for. An app makes one, in its composition, and passes it down. */
@@ -12,10 +13,15 @@ export interface IdentityScope {
   run<T>(identity: ClientIdentity, fn: () => T): T;
   /** The identity of the innermost `run`, else the process's. */
   current(): ClientIdentity;
-  /** `fn` for the identity of now, whenever and by whomever it is called: listeners, queues, pools. */
+  /**
+   * `fn` for the identity of now, whenever and by whomever it is called: listeners, queues, pools. If `fn` is a
+   * generator, so is every step of what it returns; else a generator works for whoever asks for its next value.
+   */
   bind<This, Args extends unknown[], T>(
     fn: (this: This, ...args: Args) => T,
   ): (this: This, ...args: Args) => T;
+  /** `items`, read for the identity of now, whoever reads them later. */
+  bindIterable<T>(items: AsyncIterable<T>): AsyncIterableIterator<T>;
 }
 
 /** A scope of its own: two scopes never see each other's identities. */
@@ -29,8 +35,14 @@ export function createIdentityScope(process: ClientIdentity): IdentityScope {
     bind: <This, Args extends unknown[], T>(fn: (this: This, ...args: Args) => T) => {
       const identity = current();
       return function bound(this: This, ...args: Args): T {
-        return storage.run(identity, () => fn.apply(this, args));
+        const result = storage.run(identity, () => fn.apply(this, args));
+        if (isGenerator(result)) bindSteps(result, (step) => storage.run(identity, step));
+        return result;
       };
+    },
+    bindIterable: <T>(items: AsyncIterable<T>) => {
+      const identity = current();
+      return stepsOf(items, (step) => storage.run(identity, step));
     },
   });
 }
