@@ -114,18 +114,18 @@ function superviseMain(args) {
       shell: false,
     },
   );
-  // Ctrl-C reaches the whole foreground group by itself; only a signal sent to us alone has to be passed on.
+  // Ctrl-C in a terminal reaches the script by itself as well; being told twice does it no harm.
   let asked = 0;
   const forward = (signal) => {
     asked += 1;
-    child.kill(asked > 2 ? "SIGKILL" : signal);
+    child.kill(asked > 3 ? "SIGKILL" : signal);
   };
-  process.on("SIGINT", () => (process.stdin.isTTY ? undefined : forward("SIGINT")));
+  process.on("SIGINT", () => forward("SIGINT"));
   process.on("SIGTERM", () => forward("SIGTERM"));
   process.on("SIGHUP", () => forward("SIGTERM"));
-  const parent = process.ppid;
+  const ancestors = liveAncestors();
   const orphanCheck = setInterval(() => {
-    if (process.ppid !== parent) forward("SIGTERM");
+    if (liveAncestors() !== ancestors) forward("SIGTERM");
   }, 500);
   orphanCheck.unref();
   child.on("error", (error) => fail(`could not start node: ${error.message}`));
@@ -135,11 +135,18 @@ function superviseMain(args) {
   });
 }
 
+/** Our parent and, where /proc tells, its parent: npm starts us through a shell that may outlive it. */
+function liveAncestors() {
+  const status = readIfThere(`/proc/${process.ppid}/status`);
+  const grandparent = status === undefined ? null : /^PPid:\s*(\d+)$/m.exec(status);
+  return `${process.ppid} ${grandparent === null ? "" : grandparent[1]}`;
+}
+
 function readIfThere(file) {
   try {
     return fs.readFileSync(file, "utf8");
   } catch {
-    return undefined; // the first run: there is no note yet
+    return undefined; // no note before the first run, no /proc on other systems
   }
 }
 
