@@ -182,11 +182,11 @@ describe(retryDecision, () => {
       [["retry-after", "x"]],
     );
     const policy = fc.record({
-      baseDelayMs: fc.constantFrom(0, 1, 200),
-      factor: fc.constantFrom(0, 1, 2),
-      maxDelayMs: fc.constantFrom(0, 30_000),
+      baseDelayMs: fc.constantFrom(0, 1, 200, Number.NaN),
+      factor: fc.constantFrom(0, 1, 2, -1, Number.POSITIVE_INFINITY),
+      maxDelayMs: fc.constantFrom(0, 30_000, Number.NaN),
       minDelayMs: fc.constantFrom(undefined, -5, 0, 1, 100),
-      jitter: fc.constantFrom("full", "none", "proportional"),
+      jitter: fc.constantFrom("full", "none", "proportional", "equal", "decorrelated"),
       random: fc.double({ min: 0, max: 0.999, noNaN: true }).map((value) => () => value),
     });
     const fault = fc.oneof(

@@ -155,12 +155,15 @@ function askedDelayMs(fault: RetryFault, nowMs: number): number | undefined {
   return atMs === undefined ? undefined : Math.max(0, atMs - nowMs);
 }
 
-/** What was asked for is a lower bound, with up to a tenth on top so that a crowd does not return as one. */
+/**
+ * What was asked for is a lower bound, with up to a tenth on top so that a crowd does not return as one. The floor holds
+ * whatever a policy computes, also when that is no number.
+ */
 function chooseDelayMs(policy: RetryPolicy, state: RetryState, askedMs: number | undefined): number {
   const { minDelayMs = 100, jitter, random = Math.random } = policy;
-  const floorMs = Math.max(1, minDelayMs);
-  if (askedMs === undefined) {
-    return Math.max(floorMs, backoffDelayMs(state.retry, policy, state.previousDelayMs));
+  const floorMs = Math.max(1, minDelayMs || 0);
+  if (askedMs !== undefined) {
+    return Math.max(floorMs, askedMs) * (jitter === "none" ? 1 : 1 + random() * 0.1);
   }
-  return Math.max(floorMs, askedMs) * (jitter === "none" ? 1 : 1 + random() * 0.1);
+  return Math.max(floorMs, backoffDelayMs(state.retry, policy, state.previousDelayMs) || 0);
 }

@@ -348,19 +348,20 @@ describe(sseStream, () => {
         try {
           const source = new HandFedSource();
           const stream = sseStream(source, { maxEventsPerSecond: 100 });
-          for (let second = 0; second < 3; second++) {
+          let delivered = 0;
+          const take = async (sent: number) => {
             const first = stream.next();
-            source.give("data\n\n".repeat(100));
+            source.give("data\n\n".repeat(sent));
             await first;
-            for (let event = 1; event < 100; event++) await stream.next();
+            for (delivered += 1; sent > 1; sent--, delivered++) await stream.next();
+          };
+          for (let second = 0; second < 3; second++) {
+            await take(100);
             await vi.advanceTimersByTimeAsync(1000);
           }
           await vi.advanceTimersByTimeAsync(60_000);
-          const first = stream.next();
-          source.give("data\n\n".repeat(101));
-          for (await first; ; await stream.next());
-        } catch (error) {
-          expect(error).toMatchObject({ code: "ERR_RETRY_SSE_TOO_MANY_EVENTS" });
+          await expect(take(101)).rejects.toMatchObject({ code: "ERR_RETRY_SSE_TOO_MANY_EVENTS" });
+          expect(delivered).toBe(400);
         } finally {
           vi.useRealTimers();
         }

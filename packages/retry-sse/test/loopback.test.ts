@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { proves, type ScriptedHandler, type ScriptedServer, startScriptedServer } from "@hawser/test-kit";
 import { afterEach, describe, expect, it } from "vitest";
-import { type SseStreamOptions, sseStream, streamWithRetry } from "../src/index.ts";
-import { collect } from "./bytes.ts";
+import { runWithRetry, type SseStreamOptions, sseStream, streamWithRetry } from "../src/index.ts";
+import { collect, pieces } from "./bytes.ts";
 
 let server: ScriptedServer | undefined;
 afterEach(() => server?.close());
@@ -16,6 +16,12 @@ async function open(url: URL, options: SseStreamOptions = {}, init: RequestInit 
   const { body } = await fetch(url, init);
   if (body === null) throw new Error("no body");
   return sseStream(body, options);
+}
+
+/** The same bytes, and word of their end. */
+async function* untilEnd(bytes: AsyncIterable<Uint8Array>, onEnd: () => void): AsyncGenerator<Uint8Array> {
+  yield* bytes;
+  onEnd();
 }
 
 describe("event streams over sockets", () => {
@@ -51,6 +57,64 @@ describe("event streams over sockets", () => {
       const events = await collect(await open(url, { isTerminal: ({ data }) => data.includes("completed") }));
       expect(events).toHaveLength(2);
       await gone;
+    },
+  );
+
+  it(
+    "uses a connection again whose body ends after the last event",
+    proves("retry-sse/end-wait"),
+    async () => {
+      const { url, waitFor } = await serve((_, { response }) => {
+        response.writeHead(200);
+        response.write("data: last\n\n", () => setImmediate(() => response.end()));
+      });
+      for (let count = 1; count <= 5; count++) {
+        const ended = Promise.withResolvers<void>();
+        const { body } = await fetch(url);
+        const bytes = untilEnd(body ?? pieces(), ended.resolve);
+        expect(await collect(sseStream(bytes, { isTerminal: () => true, endWaitMs: 10_000 }))).toHaveLength(
+          1,
+        );
+        await ended.promise;
+        await waitFor(count);
+      }
+      // Two, because the pool hears of the end a moment after the reader does.
+      expect(server?.connections).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it("says what came instead of an event stream", proves("retry-sse/content-type"), async () => {
+    const { url } = await serve(() => ({
+      headers: { "content-type": "text/html" },
+      body: "<h1>Sign in</h1>",
+    }));
+    const { body, headers } = await fetch(url);
+    const stream = sseStream(body ?? pieces(), { contentType: headers.get("content-type") });
+    await expect(stream.next()).rejects.toMatchObject({
+      code: "ERR_RETRY_SSE_CONTENT_TYPE",
+      contentType: "text/html",
+      beginning: "<h1>Sign in</h1>",
+    });
+  });
+
+  it(
+    "repeats a fetch as well as anything that sends",
+    proves("retry-sse/retry-after", "retry-sse/discarded"),
+    async () => {
+      const { url } = await serve((_, { count }) => {
+        const headers = { "retry-after-ms": "5" };
+        return count < 3 ? { status: 503, headers, body: "busy" } : { body: "ready" };
+      });
+      const response = await runWithRetry(
+        { minDelayMs: 1 },
+        ({ signal }) => fetch(url, { signal: signal ?? null }),
+        {
+          faultOf: ({ status, headers }) =>
+            status < 400 ? undefined : { kind: "status", status, headers: [...headers] },
+          discard: ({ body }) => body?.cancel(),
+        },
+      );
+      expect([await response.text(), server?.seen.length]).toEqual(["ready", 3]);
     },
   );
 
