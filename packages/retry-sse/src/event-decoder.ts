@@ -101,8 +101,8 @@ export class EventDecoder {
     const lines = (this.#lastCharacter + text).split(/\r\n|\n|\r/);
     // Between two line ends there is an empty line, with which the event is over even if it had no data.
     const isOver = lines.slice(1, -1).includes("");
-    this.#keptParts = isOver ? 0 : this.#keptParts + lines.length;
-    const maxBytes = 2 * this.#maxEventBytes + PARTS_ALLOWANCE_BYTES;
+    this.#keptParts = isOver ? 0 : this.#keptParts + Math.max(1, lines.length - 1);
+    const maxBytes = 3 * this.#maxEventBytes + PARTS_ALLOWANCE_BYTES;
     if (this.#keptParts * BYTES_PER_PART > maxBytes) this.#failure ??= this.#tooLarge();
   }
 

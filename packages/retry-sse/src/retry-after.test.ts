@@ -101,6 +101,16 @@ describe(retryAfterMs, () => {
     },
   );
 
+  it("believes the clock of whoever names a date", proves("retry-sse/retry-after"), () => {
+    const headers = [
+      ["Date", "Sun, 06 Nov 1994 08:59:37 GMT"],
+      ["Retry-After", "Sun, 06 Nov 1994 09:00:37 GMT"],
+    ] as const;
+    // Ten minutes behind it, or an hour ahead: it is a minute.
+    for (const ownMs of [nowMs, nowMs + 3_600_000]) expect(retryAfterMs(headers, ownMs)).toBe(60_000);
+    expect(retryAfterMs([["Date", "soon"], ...headers.slice(1)], nowMs)).toBe(660_000);
+  });
+
   it("joins the lines of one list", () => {
     const headers = [
       ["RateLimit", '"a";r=0;t=1'],

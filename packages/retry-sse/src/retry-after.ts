@@ -18,14 +18,17 @@ const MAX_WAIT_MS = 365 * 24 * 60 * 60 * 1000;
  * `x-ratelimit-reset`). A date in the past is 0, and nothing is longer than a year. Undefined when there is none, or
  * none that can be read.
  *
- * @param nowMs milliseconds since the epoch, for dates. Default `Date.now()`.
+ * @param nowMs milliseconds since the epoch, for dates in a response that does not say by `date` what time it is where
+ * it comes from. Default `Date.now()`.
  */
 export function retryAfterMs(
   headers: HeaderPairs,
   nowMs: number = Date.now(),
   options: RetryAfterOptions = {},
 ): number | undefined {
-  const waitMs = askedWaitMs(headers, nowMs) ?? rateLimitResetMs(headers, nowMs, options);
+  // Both dates of one response come from one clock; ours may be minutes away from it.
+  const sentMs = httpDateMs(firstValue(headers, "date") ?? "") ?? nowMs;
+  const waitMs = askedWaitMs(headers, sentMs) ?? rateLimitResetMs(headers, sentMs, options);
   return waitMs === undefined ? undefined : Math.min(Math.max(0, waitMs), MAX_WAIT_MS);
 }
 

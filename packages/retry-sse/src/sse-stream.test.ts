@@ -540,6 +540,18 @@ describe(sseStream, () => {
       expect(seen).toEqual(["before", ""]);
     });
 
+    it("accepts a large event of many lines or in small pieces", proves("retry-sse/event-size"), async () => {
+      const options = { maxEventBytes: 1024 * 1024 };
+      const lines = "data: twenty characters...\n".repeat(40_000);
+      for (const texts of [[lines], [lines.slice(0, 500_000), lines.slice(500_000)]]) {
+        const events = await collect(sseStream(pieces(...texts, "\n"), options));
+        expect(events.map(({ data }) => data.length)).toEqual([40_000 * 21 - 1]);
+      }
+      const tens = Array.from({ length: 100_000 }, () => "0123456789");
+      const events = await collect(sseStream(pieces("data: ", ...tens, "\n\n"), options));
+      expect(events.map(({ data }) => data.length)).toEqual([1_000_000]);
+    });
+
     it("accepts an event of exactly the size, in any pieces", proves("retry-sse/event-size"), async () => {
       const data = "x".repeat(1000 - "message".length);
       for (const step of [1, 7, 2000]) {

@@ -11,7 +11,7 @@ export interface SseStreamOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** Longest wait for one event, whatever else arrives. 0: none. @defaultValue 0 */
   readonly progressTimeoutMs?: number | undefined;
-  /** Name, data and id of one event in UTF-8. @defaultValue 16 MiB */
+  /** Name, data and id of one event in UTF-8; very many lines or pieces count for more. @defaultValue 16 MiB */
   readonly maxEventBytes?: number | undefined;
   /**
    * Events, comments and unknown fields in a second, and as many at once after a pause: what a stream costs is counted
