@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
@@ -30,10 +31,10 @@ async function loadedBy(specifier: string): Promise<Set<string>> {
   const source = `${path.join(root, "src")}${path.sep}`;
   return new Set(
     (JSON.parse(stdout) as string[]).map((url) => {
-      const file = url.startsWith("file:") ? new URL(url).pathname : url;
+      const file = url.startsWith("file:") ? fileURLToPath(url) : url;
       return file.startsWith(source)
         ? file.slice(source.length)
-        : (/.*node_modules\/([^/]+)/.exec(file)?.[1] ?? file);
+        : (/.*node_modules[\\/]([^\\/]+)/.exec(file)?.[1] ?? file);
     }),
   );
 }
