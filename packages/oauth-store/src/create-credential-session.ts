@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type CredentialClock, systemClock } from "./credential-clock.ts";
 import type { CredentialKind } from "./credential-kind.ts";
+import type { CredentialLevel, CredentialNesting } from "./credential-nesting.ts";
 import type { CredentialSession } from "./credential-session.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import { createFileLedger } from "./file-ledger.ts";
@@ -29,6 +29,8 @@ export interface CredentialSessionOptions<C, V> {
   readonly revoke?: ((credential: C) => Promise<void>) | undefined;
   /** Programs that do not take our lock write to the store too: a refusal is believed 6 s later. @defaultValue false */
   readonly foreignWriters?: boolean | undefined;
+  /** Where this credential stands among those whose refresh needs another. @defaultValue it needs none */
+  readonly nesting?: { readonly scope: CredentialNesting; readonly level: CredentialLevel } | undefined;
   /** @defaultValue the system's clocks */
   readonly clock?: CredentialClock | undefined;
   /** In [0, 1), for jitter. @defaultValue Math.random */
@@ -54,6 +56,7 @@ export function createCredentialSession<C, V>(
     refreshGrant,
     revoke,
     foreignWriters = false,
+    nesting,
     clock = systemClock,
     random = Math.random,
     faultPoint,
@@ -72,6 +75,7 @@ export function createCredentialSession<C, V>(
     random,
     owner: thisProcess(),
     foreignWriters,
+    nesting,
     refreshGrant,
     revoke,
     faultPoint,
@@ -86,6 +90,6 @@ function bootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 36);
   } catch {
-    return `unknown-${randomUUID().slice(0, 8)}`; // Only Linux says; it is for diagnosis.
+    return "unknown"; // Only Linux says; it is for diagnosis.
   }
 }

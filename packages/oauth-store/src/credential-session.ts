@@ -21,7 +21,13 @@ export interface CredentialStatus<V> {
   readonly expired: boolean;
   /** Why refreshing has ended or is put off. */
   readonly failure?:
-    | { readonly code: string; readonly permanent: boolean; readonly retryAtMs?: number | undefined }
+    | {
+        readonly code: string;
+        readonly permanent: boolean;
+        readonly retryAtMs?: number | undefined;
+        /** What the code cannot tell: an error value of the authorization server, a status. */
+        readonly reason?: string | undefined;
+      }
     | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { later } from "./credential-clock.ts";
 import type { Engine, RefreshGoal } from "./engine.ts";
 import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
 import type { StoredCredential } from "./look.ts";
@@ -17,8 +18,10 @@ export async function dispatchGrant<C, V>(
   const controller = new AbortController();
   const { promise: tooLate, resolve: giveUp } = Promise.withResolvers<RefreshGrantAnswer>();
   const leftMs = hold.leftMs(ANSWER_LIMIT_MS);
-  const abort = setTimeout(() => controller.abort(), leftMs);
-  const leave = setTimeout(() => giveUp({ sent: "unknown", code: "timeout" }), leftMs + GRACE_MS);
+  const stopAbort = later(engine.clock, leftMs, () => controller.abort());
+  const stopLeave = later(engine.clock, leftMs + GRACE_MS, () =>
+    giveUp({ sent: "unknown", code: "timeout" }),
+  );
   try {
     const sent = engine.grant({
       credential,
@@ -31,7 +34,7 @@ export async function dispatchGrant<C, V>(
   } catch {
     return { sent: "unknown", code: "grant-threw" }; // Its text may hold what was sent.
   } finally {
-    clearTimeout(abort);
-    clearTimeout(leave);
+    stopAbort();
+    stopLeave();
   }
 }

@@ -3,6 +3,7 @@ import { isCredentialError } from "./errors.ts";
 import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
 import { peek, type StoredCredential } from "./look.ts";
 import { summarize } from "./read-spend-records.ts";
+import { WRONG_ACCOUNT } from "./refusal.ts";
 import { readSealed } from "./starter-view.ts";
 
 type Verdict = CredentialExplanation["verdict"];
@@ -19,7 +20,11 @@ const SUMMARIES: Readonly<Record<Verdict, string>> = {
   "in-progress": "A refresh is under way, or was begun and will be finished by whoever comes next.",
   "held-elsewhere": "Another process has refreshed the credential and cannot save it.",
   "wrong-account": "The authorization server answered for somebody else; a login is needed.",
-  "logged-out": "The credential was removed.",
+  reused:
+    "A program that does not take the lock has saved a refresh token of its own here, and the authorization server refuses both its token and ours: one of them was used twice; a login is needed.",
+  "logged-out": "The credential was removed by a logout of this process.",
+  "logged-out-elsewhere": "The credential was removed by a logout of another process.",
+  removed: "The credential was removed by a program that does not take the lock.",
   unspendable: "The access token has expired and there is no refresh token; a login is needed.",
   corrupt: "What is stored cannot be read.",
 };
@@ -40,7 +45,12 @@ export async function explain<C, V>(engine: Engine<C, V>): Promise<CredentialExp
 }
 
 async function absence<C, V>(engine: Engine<C, V>): Promise<Verdict> {
-  return (await engine.ledger.readLineage()) ? "logged-out" : "never-logged-in";
+  const note = await engine.ledger.readLineage();
+  if (!note) return "never-logged-in";
+  if (note.loggedOutAtMs === undefined) return "removed";
+  const { host, boot, pid } = engine.owner;
+  const by = note.loggedOutBy;
+  return by?.host === host && by.boot === boot && by.pid === pid ? "logged-out" : "logged-out-elsewhere";
 }
 
 async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<Verdict> {
@@ -51,17 +61,27 @@ async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>
   switch (header?.state) {
     case "refused":
       if (header.snapshotHash !== stored.marks.snapshotHash) return "working";
+      if (header.outcomeCode === WRONG_ACCOUNT) return "wrong-account";
+      if (await isReused(engine, stored)) return "reused";
       return header.uncertain && header.outcomeCode !== "invalid_client" ? "interrupted" : "refused";
     case "sealed":
-      return header.outcomeCode === "wrong-account" ? "wrong-account" : "in-progress";
+      return header.outcomeCode === WRONG_ACCOUNT ? "wrong-account" : "in-progress";
     case "settled":
       return (await readSealed(engine, stored)) ? "in-progress" : "superseded";
     case "held":
-      return engine.ledger.ownerOf(record) === "alive" ? "held-elsewhere" : "in-progress";
+      return (await engine.ledger.ownerOf(record)) === "alive" ? "held-elsewhere" : "in-progress";
     case "unknown":
     case "deferred":
       return "deferred";
     default:
       return "in-progress";
   }
+}
+
+/** What is stored was saved by nobody who takes the lock, and what we had saved before it is refused as well. */
+async function isReused<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<boolean> {
+  const ours = stored.note?.current?.fingerprint;
+  if (stored.identity.by !== "foreign" || ours === undefined || ours === stored.marks.fingerprint)
+    return false;
+  return (await engine.ledger.find(ours))?.header?.state === "refused";
 }

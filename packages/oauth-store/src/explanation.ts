@@ -29,7 +29,10 @@ export interface CredentialExplanation {
     | "in-progress"
     | "held-elsewhere"
     | "wrong-account"
+    | "reused"
     | "logged-out"
+    | "logged-out-elsewhere"
+    | "removed"
     | "unspendable"
     | "corrupt";
   /** One sentence for a person. */

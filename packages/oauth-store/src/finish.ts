@@ -2,11 +2,12 @@ import { type CommitPlan, type CommitResult, commitSuccessor, successorOf } from
 import type { AnswerVerdict, CredentialKind, JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
-import { CredentialError, isCredentialError } from "./errors.ts";
+import { type CredentialError, isCredentialError } from "./errors.ts";
 import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
 import type { StoredCredential } from "./look.ts";
 import { putOff, superseded, transient } from "./put-off.ts";
 import type { RecordPen } from "./record-pen.ts";
+import { WRONG_ACCOUNT, wrongAccount } from "./refusal.ts";
 import type { SealedAnswer } from "./sealed-answer.ts";
 import { settleRecord } from "./settle-record.ts";
 import { nextAttemptAtMs } from "./spend-backoff.ts";
@@ -39,16 +40,17 @@ export async function finish<C, V>(
     throw await failed(engine, pen, { state: "unknown", code: verdict.code });
   }
 
-  const expired = verdict.outcome === "refresh-token-only";
+  const repeated = isRepeated(engine, stored, pen, answer);
+  const expired = verdict.outcome === "refresh-token-only" || repeated;
   const plan: CommitPlan<C> = {
     base: stored,
     answer: answer.json,
     receivedAtMs: answer.receivedAtMs,
-    lifetimeMs: expired ? 0 : verdict.lifetimeMs,
+    lifetimeMs: verdict.outcome === "usable" && !repeated ? verdict.lifetimeMs : 0,
     freshRejectionAtMs: answer.freshRejectionAtMs,
   };
   const next = successorOf(engine, plan, stored);
-  const code = expired ? verdict.code : "no-progress";
+  const code = verdict.outcome === "refresh-token-only" ? verdict.code : "no-progress";
   if (!isProgress(engine, stored, pen, plan, next.installed.credential)) {
     throw await failed(engine, pen, { state: "deferred", code });
   }
@@ -93,6 +95,18 @@ async function failed<C, V>(
   outcome: { readonly state: "unknown" | "deferred"; readonly code: string },
 ): Promise<CredentialError> {
   return pen.header.state === "settled" ? superseded() : putOff(engine, pen, outcome);
+}
+
+/** The access token that was rejected, issued once more: its new refresh token is kept, and it is not sent again. */
+function isRepeated<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  pen: RecordPen,
+  { json, receivedAtMs }: SealedAnswer,
+): boolean {
+  if (pen.header.reason !== "rejected") return false;
+  const next = engine.kind.merge(stored.credential, json, { receivedAtMs, expired: false });
+  return engine.kind.bearer(next) === engine.kind.bearer(stored.credential);
 }
 
 /** The same tokens again are no progress; a longer life of the same access token is, unless it was rejected. */
@@ -148,17 +162,15 @@ async function deferSuccessor<C, V>(
 
 async function wrongOwner<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<CredentialError> {
   try {
-    if (pen.header.outcomeCode !== "wrong-account") {
-      await pen.write({ ...pen.header, outcomeCode: "wrong-account" });
+    // What is sealed stays sealed. What was not is given up, so that it is not asked for again.
+    const state = pen.header.state === "held" ? "refused" : pen.header.state;
+    if (pen.header.outcomeCode !== WRONG_ACCOUNT) {
+      await pen.write({ ...pen.header, state, outcomeCode: WRONG_ACCOUNT });
     }
   } catch {
     // It is sealed as it is, and judged the same by whoever opens it.
   } finally {
     pen.close();
   }
-  engine.emit({ type: "refused", code: "wrong-account" });
-  return new CredentialError(
-    "ERR_OAUTH_STORE_WRONG_OWNER",
-    "the authorization server answered for somebody else; nothing was installed, and a login is needed",
-  );
+  return wrongAccount(engine);
 }

@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { later } from "./credential-clock.ts";
 import type { CredentialHandle } from "./credential-session.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine, RefreshGoal } from "./engine.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
 import { saveUnpersisted } from "./save-unpersisted.ts";
+import { LEASE_MS } from "./spend-backoff.ts";
 import { transact } from "./transaction.ts";
+import { isOnlyHere } from "./unpersisted.ts";
 
 interface Flight<V> {
   readonly promise: Promise<CredentialHandle<V>>;
@@ -14,6 +17,8 @@ interface Flight<V> {
 
 const FIRST_SAVE_DELAY_MS = 100;
 const LONGEST_SAVE_DELAY_MS = 30_000;
+/** What would end with the process keeps it running so long; then the process may end, and loses it. */
+const LONGEST_STAY_MS = 60_000;
 const SHORTEST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 15 * 60_000;
 const PAUSE_AFTER_REFUSAL_MS = 10_000;
@@ -27,7 +32,8 @@ export class FlightDeck<C, V> {
   #flight: Flight<V> | undefined;
   #tail: Promise<void> = Promise.resolve();
   #backgroundFromMs = Number.NEGATIVE_INFINITY;
-  #saveTimer: NodeJS.Timeout | undefined;
+  #stopSaving: (() => void) | undefined;
+  #unsavedSinceMs: number | undefined;
   #saveDelayMs = FIRST_SAVE_DELAY_MS;
   #closed = false;
 
@@ -77,16 +83,25 @@ export class FlightDeck<C, V> {
 
   /** Saves what could not be saved, again and again, more and more rarely. */
   keepSaving(): void {
-    if (this.#saveTimer || this.#closed) return;
-    this.#saveTimer = setTimeout(() => {
-      this.#saveTimer = undefined;
+    if (this.#stopSaving || this.#closed) return;
+    const { clock, state } = this.#engine;
+    const { unpersisted } = state;
+    const onlyHere = unpersisted !== undefined && isOnlyHere(unpersisted);
+    this.#unsavedSinceMs ??= clock.monotonicMs();
+    const background = !onlyHere || clock.monotonicMs() - this.#unsavedSinceMs > LONGEST_STAY_MS;
+    // A custodian renews its lease with each try.
+    const delayMs = onlyHere ? Math.min(this.#saveDelayMs, LEASE_MS / 3) : this.#saveDelayMs;
+    const save = () => {
+      this.#stopSaving = undefined;
       this.#saveDelayMs = Math.min(this.#saveDelayMs * 2, LONGEST_SAVE_DELAY_MS);
       void this.own(async () => {
         await saveUnpersisted(this.#engine);
-        if (!this.#engine.state.unpersisted) this.#saveDelayMs = FIRST_SAVE_DELAY_MS;
+        if (state.unpersisted) return;
+        this.#saveDelayMs = FIRST_SAVE_DELAY_MS;
+        this.#unsavedSinceMs = undefined;
       });
-    }, this.#saveDelayMs);
-    this.#saveTimer.unref();
+    };
+    this.#stopSaving = later(clock, delayMs, save, { background });
   }
 
   async settle(): Promise<void> {
@@ -98,7 +113,7 @@ export class FlightDeck<C, V> {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#saveTimer);
+    this.#stopSaving?.();
   }
 
   async #quiet(): Promise<void> {

@@ -5,6 +5,7 @@ import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 import type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider.ts";
 import { loadNativeLock, type NativeLock } from "./native-lock.ts";
+import { oneAtATime, within } from "./one-at-a-time.ts";
 import { assertOwnFile, ensurePrivateDirectory } from "./safe-path.ts";
 
 const FIRST_POLL_MS = 1;
@@ -25,8 +26,10 @@ const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 
 /**
  * Real file locks: flock(2), on Windows LockFileEx. They exclude other programs that use the same, and the kernel
- * frees them when the holder dies. Locking never blocks a thread: it polls, with jitter. The native library is
- * loaded at the first lock; without it every call throws `ERR_OAUTH_STORE_LOCK_UNAVAILABLE`.
+ * frees them when the holder dies. Locking never blocks a thread: it polls, with jitter. On a network or FUSE file
+ * system, where even a try may block, it is made on another thread, one at a time per provider: give all sessions on
+ * such a file system the same provider. The native library is loaded at the first lock; without it every call throws
+ * `ERR_OAUTH_STORE_LOCK_UNAVAILABLE`.
  */
 export function flockProvider(): LockProvider {
   let loaded: NativeLock | undefined;
@@ -34,26 +37,42 @@ export function flockProvider(): LockProvider {
     loaded ??= loadNativeLock();
     return loaded;
   };
+  const provesDeath = (path: string) => native().isLocalVolume(path) ?? isLocalFileSystem(path);
+  const inTurn = oneAtATime();
+  const tryLock = (descriptor: number, path: string): boolean | Promise<boolean> =>
+    provesDeath(path) ? native().tryLock(descriptor) : inTurn(() => native().tryLockAside(descriptor));
   return Object.freeze({
-    acquire: (path: string, options?: LockAcquireOptions) => acquire(native(), path, options),
-    tryLock: (descriptor: number) => native().tryLock(descriptor),
+    acquire: (path: string, options?: LockAcquireOptions) => acquire(native(), tryLock, path, options),
+    tryLock,
     unlock: (descriptor: number) => native().unlock(descriptor),
-    provesDeath: (path: string) => native().isLocalVolume(path) ?? isLocalFileSystem(path),
+    provesDeath,
   });
 }
 
 async function acquire(
   native: NativeLock,
+  tryLock: LockProvider["tryLock"],
   path: string,
   options: LockAcquireOptions = {},
 ): Promise<HeldLock> {
   const { timeoutMs = 60_000, signal, onContention } = options;
   signal?.throwIfAborted();
   const deadlineMs = performance.now() + timeoutMs;
+  const leftMs = () => deadlineMs - performance.now();
   let descriptor = openLockFile(path);
   try {
     for (let polls = 0; ; ) {
-      if (native.tryLock(descriptor)) {
+      const trying = tryLock(descriptor, path);
+      const locked =
+        typeof trying === "boolean"
+          ? trying
+          : await within(trying, Math.max(0, leftMs()), signal, lateClose(native, descriptor));
+      if (locked === "late") {
+        descriptor = -1; // Closed when the try is back.
+        signal?.throwIfAborted();
+        throw notFree(path, timeoutMs);
+      }
+      if (locked) {
         if (isSameFile(descriptor, path)) return held(native, descriptor, path);
         // Somebody removed the file we locked: others lock the one that is at the path now.
         native.unlock(descriptor);
@@ -62,14 +81,11 @@ async function acquire(
         descriptor = openLockFile(path);
         continue;
       }
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) {
-        throw new CredentialError("ERR_OAUTH_STORE_LOCK_TIMEOUT", `not free within ${timeoutMs} ms: ${path}`);
-      }
+      if (leftMs() <= 0) throw notFree(path, timeoutMs);
       if (polls === 0) onContention?.();
       const pollMs = Math.min(FIRST_POLL_MS * 1.5 ** polls, LONGEST_POLL_MS) * (0.5 + Math.random());
       polls += 1;
-      await pause(Math.min(pollMs, leftMs), signal);
+      await pause(Math.min(pollMs, leftMs()), signal);
     }
   } catch (error) {
     if (descriptor >= 0) closeSync(descriptor);
@@ -135,4 +151,16 @@ async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<
   } catch {
     signal?.throwIfAborted();
   }
+}
+
+function notFree(path: string, timeoutMs: number): CredentialError {
+  return new CredentialError("ERR_OAUTH_STORE_LOCK_TIMEOUT", `not free within ${timeoutMs} ms: ${path}`);
+}
+
+/** A descriptor that a try on another thread still uses is closed, and its lock given back, when the try is over. */
+function lateClose(native: NativeLock, descriptor: number): () => void {
+  return () => {
+    native.unlock(descriptor);
+    closeSync(descriptor);
+  };
 }

@@ -11,8 +11,7 @@ const MAX_DRIFT_MS = 2000;
 /** One holding of the credential's lock, and its time. */
 export class Hold {
   readonly lock: HeldLock;
-  /** What was judged under this hold is published only if no login or logout was made here since. */
-  readonly epoch: number;
+  #epoch: number;
   readonly #clock: CredentialClock;
   readonly #sinceMs: number;
   #wallMs: number;
@@ -21,11 +20,16 @@ export class Hold {
 
   constructor(lock: HeldLock, clock: CredentialClock, epoch: number) {
     this.lock = lock;
-    this.epoch = epoch;
+    this.#epoch = epoch;
     this.#clock = clock;
     this.#sinceMs = clock.monotonicMs();
     this.#monotonicMs = this.#sinceMs;
     this.#wallMs = clock.wallMs();
+  }
+
+  /** What was judged under this hold is published only if no login or logout was made here since. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /** Milliseconds left until `limitMs` of holding; not below zero. */
@@ -40,8 +44,9 @@ export class Hold {
     return Math.abs(wallMs - monotonicMs) > MAX_DRIFT_MS;
   }
 
-  /** Everything is judged anew: measure drift from here. */
-  rebase(): void {
+  /** Everything is judged anew: measure drift from here, and what is made here from now on. */
+  rebase(epoch: number): void {
+    this.#epoch = epoch;
     this.#wallMs = this.#clock.wallMs();
     this.#monotonicMs = this.#clock.monotonicMs();
   }

@@ -13,6 +13,11 @@ export type {
   JsonValue,
   RefreshNeed,
 } from "./credential-kind.ts";
+export {
+  type CredentialLevel,
+  type CredentialNesting,
+  createCredentialNesting,
+} from "./credential-nesting.ts";
 export type {
   CredentialHandle,
   CredentialSession,
@@ -21,7 +26,13 @@ export type {
   LogoutReport,
   WaitOptions,
 } from "./credential-session.ts";
-export type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+export type {
+  CredentialStore,
+  StoreChange,
+  StoreRehearsalOptions,
+  StoreRemoval,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 export {
   CredentialError,
   type CredentialErrorCode,

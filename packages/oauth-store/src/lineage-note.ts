@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { SpendOwner } from "./spend-header.ts";
 
 /** One generation of a login as the lineage note names it: hashes and times, no secret. */
 export interface NotedGeneration {
@@ -24,6 +25,8 @@ export interface LineageNote {
   readonly pins?: Readonly<Record<string, string>> | undefined;
   readonly freshRejectionAtMs?: number | undefined;
   readonly loggedOutAtMs?: number | undefined;
+  /** Who logged out, for diagnosis only. */
+  readonly loggedOutBy?: SpendOwner | undefined;
 }
 
 export function formatLineageNote(note: LineageNote): string {
@@ -58,4 +61,5 @@ const noteSchema: z.ZodType<LineageNote> = z.object({
   pins: z.record(z.string(), z.string()).optional(),
   freshRejectionAtMs: z.number().optional(),
   loggedOutAtMs: z.number().optional(),
+  loggedOutBy: z.object({ host: z.string(), boot: z.string(), pid: z.number() }).optional(),
 });

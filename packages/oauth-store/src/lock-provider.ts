@@ -17,8 +17,11 @@ export interface LockAcquireOptions {
 export interface LockProvider {
   /** Waits for the lock at `path`, creating an empty file for it. Throws `CredentialError`. */
   acquire(path: string, options?: LockAcquireOptions): Promise<HeldLock>;
-  /** Tries once to lock an open descriptor; false when somebody else has it. */
-  tryLock(descriptor: number): boolean;
+  /**
+   * Tries once to lock the descriptor of the file at `path`; false when somebody else has it. A promise where the
+   * try could block the thread, as on network file systems.
+   */
+  tryLock(descriptor: number, path: string): boolean | Promise<boolean>;
   unlock(descriptor: number): void;
   /** Whether a free lock on `path` proves that whoever held it is dead. False on network and FUSE file systems. */
   provesDeath(path: string): boolean;

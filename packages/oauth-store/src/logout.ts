@@ -1,6 +1,7 @@
 import { successorOf } from "./commit.ts";
 import type { LogoutReport } from "./credential-session.ts";
 import type { Installed } from "./credential-state.ts";
+import type { StoreRemoval } from "./credential-store.ts";
 import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
@@ -48,19 +49,22 @@ export async function logout<C, V>(
       lineage = stored?.identity.lineage ?? lineage;
       newest = unsaved ?? (stored && (await newestOf(engine, stored, held))) ?? held?.credential;
       await attempt(engine.store.name, async () => {
-        const remove = (current: unknown) => {
-          removed = current !== undefined;
-          return removed ? ("remove" as const) : ("keep" as const);
-        };
-        const lockTimeoutMs = hold.leftMs(HOLD_LIMIT_MS);
-        await engine.store.update(engine.key, remove, { lockTimeoutMs, quarantine: true });
+        const options = { lockTimeoutMs: hold.leftMs(HOLD_LIMIT_MS), quarantine: true };
+        const removal = await removeStored(engine, options);
+        removed = removal.removed;
+        failures.push(...removal.failures);
       });
       await engine.fault("removed");
       await attempt("records", () => wipeBodies(engine));
       if (failures.length === 0) {
         const loggedOutAtMs = engine.clock.wallMs();
         await attempt("records", () =>
-          engine.ledger.writeLineage({ version: 1, lineage: lineage ?? "", loggedOutAtMs }),
+          engine.ledger.writeLineage({
+            version: 1,
+            lineage: lineage ?? "",
+            loggedOutAtMs,
+            loggedOutBy: engine.owner,
+          }),
         );
       }
     } finally {
@@ -78,6 +82,22 @@ export async function logout<C, V>(
     () => false,
   );
   return { removed, failures, revoked };
+}
+
+/** From the one place, or from all there are. */
+async function removeStored<C, V>(
+  engine: Engine<C, V>,
+  options: { readonly lockTimeoutMs: number; readonly quarantine: boolean },
+): Promise<StoreRemoval> {
+  const { store, key } = engine;
+  if (store.removeEverywhere) return store.removeEverywhere(key, options);
+  let removed = false;
+  const remove = (current: unknown) => {
+    removed = current !== undefined;
+    return removed ? ("remove" as const) : ("keep" as const);
+  };
+  await store.update(key, remove, options);
+  return { removed, failures: [] };
 }
 
 /** What could not be saved is not saved any more. */

@@ -73,7 +73,7 @@ export function createMemoryLedger(): SpendLedger {
         },
       };
     },
-    ownerOf: (record) => (get(record)?.open ? "alive" : "dead"),
+    ownerOf: async (record) => (get(record)?.open ? "alive" : "dead"),
     readBody: async (record) => get(record)?.body,
     async writeHeader(record, header) {
       const mine = get(record);

@@ -6,6 +6,8 @@ import { CredentialError } from "./errors.ts";
 export interface NativeLock {
   /** Never blocks; false when another descriptor has the lock. */
   tryLock(descriptor: number): boolean;
+  /** The same on another thread, for file systems where even that may block. */
+  tryLockAside(descriptor: number): Promise<boolean>;
   unlock(descriptor: number): void;
   /** Whether the volume of `path` belongs to this machine; undefined where the file system's type says so. */
   isLocalVolume(path: string): boolean | undefined;
@@ -13,10 +15,15 @@ export interface NativeLock {
 
 /** The parts of the foreign-function library that are used here. */
 interface Koffi {
-  load(name: string | null): { func(definition: string): (...values: unknown[]) => unknown };
+  load(name: string | null): { func(definition: string): ForeignFunction };
   struct(name: string, members: Record<string, string>): unknown;
   errno(): number;
   os: { errno: Record<string, number> };
+}
+
+interface ForeignFunction {
+  (...values: unknown[]): unknown;
+  async(...valuesAndCallback: unknown[]): void;
 }
 
 const EXCLUSIVE = 2;
@@ -40,15 +47,27 @@ export function loadNativeLock(): NativeLock {
 
 function posixLock(koffi: Koffi): NativeLock {
   const self = koffi.load(null);
-  const flock = self.func("int flock(int descriptor, int operation)") as (fd: number, op: number) => number;
+  const flock = self.func("int flock(int descriptor, int operation)");
   const { EINTR, EWOULDBLOCK, EAGAIN } = koffi.os.errno;
+  /** Undefined when the call was interrupted. */
+  const outcome = (result: unknown): boolean | undefined => {
+    if (result === 0) return true;
+    const errno = koffi.errno();
+    if (errno === EWOULDBLOCK || errno === EAGAIN) return false;
+    if (errno !== EINTR) throw unsupported(`errno ${errno}`);
+    return undefined;
+  };
   return {
     tryLock(descriptor) {
       for (;;) {
-        if (flock(descriptor, EXCLUSIVE | NON_BLOCKING) === 0) return true;
-        const errno = koffi.errno();
-        if (errno === EWOULDBLOCK || errno === EAGAIN) return false;
-        if (errno !== EINTR) throw unsupported(`errno ${errno}`);
+        const locked = outcome(flock(descriptor, EXCLUSIVE | NON_BLOCKING));
+        if (locked !== undefined) return locked;
+      }
+    },
+    async tryLockAside(descriptor) {
+      for (;;) {
+        const locked = await aside(flock, outcome, descriptor, EXCLUSIVE | NON_BLOCKING);
+        if (locked !== undefined) return locked;
       }
     },
     unlock(descriptor) {
@@ -56,6 +75,20 @@ function posixLock(koffi: Koffi): NativeLock {
     },
     isLocalVolume: process.platform === "darwin" ? darwinVolume(self) : () => undefined,
   };
+}
+
+/** Calls on a thread of the pool; `read` sees the result, and the errno of that call, when it is back. */
+function aside<T>(call: ForeignFunction, read: (result: unknown) => T, ...values: unknown[]): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call.async(...values, (error: unknown, result: unknown) => {
+      try {
+        if (error) throw unsupported("call");
+        resolve(read(result));
+      } catch (failure) {
+        reject(failure);
+      }
+    });
+  });
 }
 
 /** statfs(2) with 64-bit inodes: `f_flags` stands at byte 64 and has MNT_LOCAL (0x1000). */
@@ -102,6 +135,17 @@ function windowsLock(koffi: Koffi): NativeLock {
   return {
     tryLock: (descriptor) =>
       lockFile(handleOf(descriptor), FAIL_IMMEDIATELY_AND_EXCLUSIVE, 0, 1, 0, far()) !== 0,
+    tryLockAside: (descriptor) =>
+      aside(
+        lockFile,
+        (result) => result !== 0,
+        handleOf(descriptor),
+        FAIL_IMMEDIATELY_AND_EXCLUSIVE,
+        0,
+        1,
+        0,
+        far(),
+      ),
     unlock(descriptor) {
       unlockFile(handleOf(descriptor), 0, 1, 0, far());
     },

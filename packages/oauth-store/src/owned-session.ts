@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { CredentialClock } from "./credential-clock.ts";
 import type { CredentialEvent } from "./credential-event.ts";
 import type { CredentialKind } from "./credential-kind.ts";
+import type { CredentialLevel, CredentialNesting } from "./credential-nesting.ts";
 import type {
   CredentialHandle,
   CredentialSession,
@@ -37,6 +38,7 @@ export interface OwnedSessionOptions<C, V> {
   readonly random: () => number;
   readonly owner: SpendOwner;
   readonly foreignWriters: boolean;
+  readonly nesting: { readonly scope: CredentialNesting; readonly level: CredentialLevel } | undefined;
   readonly refreshGrant: RefreshGrant<C>;
   readonly revoke: ((credential: C) => Promise<void>) | undefined;
   readonly faultPoint: ((name: string) => void | Promise<void>) | undefined;
@@ -59,6 +61,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   readonly #engine: Engine<C, V>;
   readonly #state: CredentialState<C, V>;
   readonly #deck: FlightDeck<C, V>;
+  readonly #nesting: OwnedSessionOptions<C, V>["nesting"];
   readonly #revoke: ((credential: C) => Promise<void>) | undefined;
   readonly #listeners = new Set<(event: CredentialEvent) => void>();
   readonly #insideGrant = new AsyncLocalStorage<true>();
@@ -66,14 +69,18 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   #loading: Promise<void> | undefined;
 
   constructor(options: OwnedSessionOptions<C, V>) {
-    const { kind, refreshGrant, revoke, faultPoint, ...rest } = options;
+    const { kind, nesting, refreshGrant, revoke, faultPoint, ...rest } = options;
     this.#state = new CredentialState(kind);
+    this.#nesting = nesting;
     this.#revoke = revoke;
     this.#engine = {
       ...rest,
       kind,
       state: this.#state,
-      grant: (input) => this.#insideGrant.run(true, () => refreshGrant(input)),
+      grant: (input) =>
+        this.#insideGrant.run(true, () =>
+          nesting ? nesting.scope.run(nesting.level, () => refreshGrant(input)) : refreshGrant(input),
+        ),
       closing: this.#closing.signal,
       fault: async (name) => faultPoint?.(name),
       emit: (event) => this.#emit(event),
@@ -92,14 +99,17 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     if (ready) return ready;
     signal?.throwIfAborted();
     if (!this.#state.current) {
-      await waitFor(this.#load(), waiting(signal));
+      await waitFor(this.#load(), this.#waiting(signal));
       const loaded = this.#ready();
       if (loaded) return loaded;
     }
     const valid = this.#valid();
     try {
       const work = this.#deck.join({ reason: "expiry" });
-      return await waitFor(work, valid ? { signal, timeoutMs: VALID_WAIT_MS } : waiting(signal));
+      return await waitFor(
+        work,
+        valid ? { signal, timeoutMs: VALID_WAIT_MS, clock: this.#engine.clock } : this.#waiting(signal),
+      );
     } catch (error) {
       const still = this.#valid();
       if (still && !endsLogin(error) && !signal?.aborted) return still.handle;
@@ -119,7 +129,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   async recoverBearer(rejected: string, options: WaitOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
     options.signal?.throwIfAborted();
-    if (!this.#state.current) await waitFor(this.#load(), waiting(options.signal));
+    if (!this.#state.current) await waitFor(this.#load(), this.#waiting(options.signal));
     const { current } = this.#state;
     const wasOurs = current?.marks.bearerHash === bearerHash(this.#engine.key, rejected);
     // A string that is not the one we hold was replaced already: what we hold is the answer to it.
@@ -129,9 +139,9 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   async refresh({ signal }: WaitOptions = {}): Promise<CredentialHandle<V>> {
     this.#enter();
     signal?.throwIfAborted();
-    if (!this.#state.current) await waitFor(this.#load(), waiting(signal));
+    if (!this.#state.current) await waitFor(this.#load(), this.#waiting(signal));
     const { current } = this.#state;
-    if (!current) return waitFor(this.#deck.join({ reason: "forced" }), waiting(signal));
+    if (!current) return waitFor(this.#deck.join({ reason: "forced" }), this.#waiting(signal));
     return this.#another(current.identity, "forced", signal);
   }
 
@@ -172,6 +182,9 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     await this.#deck.settle();
     this.#closing.abort();
     this.#deck.close();
+    const { unpersisted } = this.#state;
+    // Nobody saves it any more: a record that stayed locked would only stop everybody else.
+    if (unpersisted?.what === "successor") unpersisted.pen.close();
   }
 
   /** Another handle than the generation that will not do. At most one refresh of our own, or one after another's. */
@@ -183,11 +196,14 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     const goal: RefreshGoal = { reason, not };
     const newer = this.#newerThan(not);
     if (newer) return this.#forOwner(not.lineage, newer);
-    const sinceMs = performance.now();
-    const first = await waitFor(this.#deck.join(goal), waiting(signal));
+    const sinceMs = this.#engine.clock.monotonicMs();
+    const first = await waitFor(this.#deck.join(goal), this.#waiting(signal));
     if (!isSame(first, not)) return this.#forOwner(not.lineage, first);
     // We joined a refresh that brought the very generation that was rejected: one more, of our own.
-    const second = await waitFor(this.#deck.join(goal), waiting(signal, performance.now() - sinceMs));
+    const second = await waitFor(
+      this.#deck.join(goal),
+      this.#waiting(signal, this.#engine.clock.monotonicMs() - sinceMs),
+    );
     if (!isSame(second, not)) return this.#forOwner(not.lineage, second);
     throw new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "no other credential could be had", {
       reason: "no-progress",
@@ -256,11 +272,22 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     return loading;
   }
 
+  /** A caller without a deadline of its own gets 30 s, less what it has waited. */
+  #waiting(signal: AbortSignal | undefined, waitedMs = 0): WaitForOptions {
+    return signal ? { signal } : { timeoutMs: DEFAULT_WAIT_MS - waitedMs, clock: this.#engine.clock };
+  }
+
   #enter(): void {
     if (this.#insideGrant.getStore()) {
       throw new CredentialError(
         "ERR_OAUTH_STORE_REENTERED",
         "a session cannot be used from inside its own refresh grant",
+      );
+    }
+    if (this.#nesting && !this.#nesting.scope.allows(this.#nesting.level)) {
+      throw new CredentialError(
+        "ERR_OAUTH_STORE_REENTERED",
+        `a grant cannot wait for a credential of the level ${this.#nesting.level}: locks are taken downwards only`,
       );
     }
     if (this.#closing.signal.aborted) {
@@ -277,11 +304,6 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
       }
     }
   }
-}
-
-/** A caller without a deadline of its own gets 30 s, less what it has waited. */
-function waiting(signal: AbortSignal | undefined, waitedMs = 0): WaitForOptions {
-  return signal ? { signal } : { timeoutMs: DEFAULT_WAIT_MS - waitedMs };
 }
 
 /** Only the end of a login keeps a token that is still valid from being used. */

@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { claimedFile } from "./claimed-file.ts";
 import { readAt, syncDescriptor, syncDirectory, writeAt } from "./descriptor.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
@@ -17,7 +18,7 @@ interface RecordName {
 interface RecordFiles {
   read(name: RecordName): Promise<FoundRecord | undefined>;
   claim(header: SpendHeader, bodyBytes: number): Promise<ClaimedRecord | undefined>;
-  ownerOf(name: RecordName): OwnerProof;
+  ownerOf(name: RecordName): Promise<OwnerProof>;
   readBody(name: RecordName): Promise<Uint8Array | undefined>;
   writeHeader(name: RecordName, header: SpendHeader): Promise<void>;
   wipeBody(name: RecordName): Promise<void>;
@@ -78,11 +79,11 @@ export function openRecordFiles(options: {
         throw fileError(error, path);
       }
       try {
-        // No step lies between creation and lock: whoever sees the record sees it locked while we live.
-        if (!locks.tryLock(descriptor)) {
+        // Nothing lies between creation and lock: whoever sees the record sees it locked while we live.
+        if (!(await locks.tryLock(descriptor, path))) {
           // Somebody took us for dead in that instant. Nothing was sent, so the claim is simply given back.
+          await unlink(path).catch(() => {}); // One that stays is a claim of the dead.
           closeSync(descriptor);
-          unlinkSync(path);
           return undefined;
         }
         await faultPoint?.("claim/created");
@@ -96,10 +97,10 @@ export function openRecordFiles(options: {
         await unlink(path).catch(() => {}); // A record that stays counts as claimed by a dead owner.
         throw fileError(error, path);
       }
-      return claimed({ header, path, descriptor, directory, locks, faultPoint });
+      return claimedFile({ header, path, descriptor, directory, locks, faultPoint });
     },
 
-    ownerOf(name) {
+    async ownerOf(name) {
       const path = pathOf(name);
       let descriptor: number;
       try {
@@ -108,7 +109,7 @@ export function openRecordFiles(options: {
         return "alive"; // Gone or out of reach: nothing proves a death. The caller looks again.
       }
       try {
-        if (!locks.tryLock(descriptor)) return "alive";
+        if (!(await locks.tryLock(descriptor, path))) return "alive";
         locks.unlock(descriptor);
         return locks.provesDeath(path) ? "dead" : "unproven";
       } finally {
@@ -146,65 +147,5 @@ export function openRecordFiles(options: {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw fileError(error, pathOf(name));
       }
     },
-  };
-}
-
-function claimed(options: {
-  header: SpendHeader;
-  path: string;
-  descriptor: number;
-  directory: string;
-  locks: LockProvider;
-  faultPoint?: ((name: string) => void | Promise<void>) | undefined;
-}): ClaimedRecord {
-  const { header, path, descriptor, directory, locks, faultPoint } = options;
-  let open = true;
-  const close = () => {
-    if (!open) return;
-    open = false;
-    locks.unlock(descriptor);
-    closeSync(descriptor);
-  };
-  const write = async (next: SpendHeader) => {
-    try {
-      await writeAt(descriptor, encodeHeader(next), 0);
-      await syncDescriptor(descriptor);
-    } catch (error) {
-      throw fileError(error, path);
-    }
-  };
-  const isIntact = () => {
-    const mine = fstatSync(descriptor, { bigint: true });
-    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return there !== undefined && there.ino === mine.ino && there.dev === mine.dev;
-  };
-  return {
-    fingerprint: header.fingerprint,
-    attempt: header.attempt,
-    isIntact: () => open && isIntact(),
-    async seal(next, body) {
-      try {
-        // The body first: a header that says sealed over a body that is not there would lose the login.
-        await writeAt(descriptor, body, HEADER_BYTES);
-        await syncDescriptor(descriptor);
-        await faultPoint?.("seal/body-written");
-      } catch (error) {
-        throw fileError(error, path);
-      }
-      await write(next);
-    },
-    write,
-    async discard() {
-      try {
-        // What stands there now may be somebody else's claim.
-        if (open && isIntact()) await unlink(path);
-        await syncDirectory(directory);
-      } catch (error) {
-        throw fileError(error, path);
-      } finally {
-        close();
-      }
-    },
-    close,
   };
 }

@@ -7,13 +7,27 @@ export interface RecordPen {
   /** The claim behind it, when this process keeps the record locked. */
   readonly claim?: ClaimedRecord | undefined;
   write(header: SpendHeader): Promise<void>;
+  /** Says of a record that is held that its custodian lives. Does nothing once anything else was written. */
+  renew(leaseUntilMs: number): Promise<void>;
   /** Gives up the record's lock, if this process has it. */
   close(): void;
 }
 
 /** A record this process claimed and still keeps locked. */
 export function penOfClaim(claim: ClaimedRecord, header: SpendHeader): RecordPen {
-  return { header, claim, write: (next) => claim.write(next), close: () => claim.close() };
+  let held = header.state === "held";
+  return {
+    header,
+    claim,
+    write(next) {
+      held = next.state === "held";
+      return claim.write(next);
+    },
+    renew: async (leaseUntilMs) => {
+      if (held) await claim.write({ ...header, leaseUntilMs });
+    },
+    close: () => claim.close(),
+  };
 }
 
 /** A record that nobody keeps locked any more. */
@@ -23,5 +37,5 @@ export function penOfRecord(
   header: SpendHeader,
 ): RecordPen {
   const found: FoundRecord = { ...record, header, writtenAtMs: header.claimedAtMs };
-  return { header, write: (next) => ledger.writeHeader(found, next), close() {} };
+  return { header, write: (next) => ledger.writeHeader(found, next), async renew() {}, close() {} };
 }

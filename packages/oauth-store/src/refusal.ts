@@ -1,7 +1,11 @@
+import { pause } from "./credential-clock.ts";
 import type { Engine } from "./engine.ts";
 import { CredentialError } from "./errors.ts";
 import { look, type StoredCredential } from "./look.ts";
 import type { RecordPen } from "./record-pen.ts";
+
+/** The outcome code of an answer for somebody else. */
+export const WRONG_ACCOUNT = "wrong-account";
 
 const FOREIGN_COMMIT_MS = 6000;
 const FOREIGN_POLL_MS = 250;
@@ -32,6 +36,7 @@ export function refusal<C, V>(
   code: string,
   interrupted: boolean,
 ): CredentialError {
+  if (code === WRONG_ACCOUNT) return wrongAccount(engine);
   engine.emit({ type: interrupted ? "interrupted" : "refused", code });
   return interrupted
     ? new CredentialError(
@@ -46,6 +51,14 @@ export function refusal<C, V>(
       );
 }
 
+export function wrongAccount<C, V>(engine: Pick<Engine<C, V>, "emit">): CredentialError {
+  engine.emit({ type: "refused", code: WRONG_ACCOUNT });
+  return new CredentialError(
+    "ERR_OAUTH_STORE_WRONG_OWNER",
+    "the authorization server answered for somebody else; nothing was installed, and a login is needed",
+  );
+}
+
 /** A writer without our lock may have spent the same refresh token and be about to save what it got. */
 async function hasMoved<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<boolean> {
   const { clock } = engine;
@@ -54,6 +67,6 @@ async function hasMoved<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>)
     const now = await look(engine).catch(() => stored); // Half a file of that writer: look again.
     if (now?.marks.fingerprint !== stored.marks.fingerprint) return true;
     if (clock.monotonicMs() >= untilMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, FOREIGN_POLL_MS));
+    await pause(clock, FOREIGN_POLL_MS);
   }
 }

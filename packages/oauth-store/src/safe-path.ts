@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, type Stats, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { mkdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 
@@ -41,7 +41,8 @@ export function assertOwnFile(stats: Stats, path: string): void {
 export function isMountPoint(path: string): boolean {
   if (process.platform !== "linux") return false;
   try {
-    const target = resolve(path);
+    // The table names real paths.
+    const target = join(realpathSync(dirname(path)), basename(path));
     return readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
       .some((line) => unescapeOctal(line.split(" ")[4] ?? "") === target);

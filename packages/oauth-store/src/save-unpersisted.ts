@@ -1,9 +1,8 @@
 import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { Hold } from "./hold.ts";
-import type { RecordPen } from "./record-pen.ts";
 import { LEASE_MS } from "./spend-backoff.ts";
-import { flushUnpersisted } from "./unpersisted.ts";
+import { flushUnpersisted, isOnlyHere, type Unpersisted } from "./unpersisted.ts";
 
 /**
  * One try, under the lock, to save what this process could not save before. Never throws: what fails is tried again
@@ -13,7 +12,8 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
   const waiting = engine.state.unpersisted;
   if (!waiting) return;
   try {
-    const lock = await engine.ledger.lock({ timeoutMs: 60_000, signal: engine.closing });
+    await renewLease(engine, waiting);
+    const lock = await engine.ledger.lock({ timeoutMs: lockTimeoutMs(waiting), signal: engine.closing });
     const hold = new Hold(lock, engine.clock, engine.state.epoch);
     hold.keepAlive();
     try {
@@ -29,16 +29,21 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
       // Not saved at once: from now on only over what was there when the login was made.
       const over = await waiting.base;
       if (engine.state.unpersisted === waiting) engine.state.unpersisted = { ...waiting, over };
-    } else await renewLease(engine, waiting.pen);
+    } else await renewLease(engine, waiting);
     engine.keepSaving();
   }
 }
 
+/** A custodian must come round to renewing its lease before it ends. */
+function lockTimeoutMs<C, V>(waiting: Unpersisted<C, V>): number {
+  return isOnlyHere(waiting) && waiting.what === "successor" ? LEASE_MS / 3 : 60_000;
+}
+
 /** Where a lock proves nothing, others believe that we live until the lease ends. */
-async function renewLease<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<void> {
-  if (pen.header.state !== "held") return;
+async function renewLease<C, V>(engine: Engine<C, V>, waiting: Unpersisted<C, V>): Promise<void> {
+  if (waiting.what !== "successor") return;
   try {
-    await pen.write({ ...pen.header, leaseUntilMs: engine.clock.wallMs() + LEASE_MS });
+    await waiting.pen.renew(engine.clock.wallMs() + LEASE_MS);
   } catch {
     // The lock on the record still says that we live.
   }

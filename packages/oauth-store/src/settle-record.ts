@@ -1,5 +1,6 @@
 import type { CommitPlan } from "./commit.ts";
 import type { Engine } from "./engine.ts";
+import { fingerprint } from "./fingerprint.ts";
 import type { RecordPen } from "./record-pen.ts";
 import type { FoundRecord } from "./spend-ledger.ts";
 
@@ -32,7 +33,7 @@ export async function settleRecord<C, V>(
       });
     }
     await engine.fault("settled");
-    await tidyRecords(engine, pen.header);
+    await tidyRecords(engine, pen.header, fingerprintOf(engine, successor));
   } catch {
     // See above.
   } finally {
@@ -44,21 +45,28 @@ export async function settleRecord<C, V>(
 async function tidyRecords<C, V>(
   engine: Engine<C, V>,
   settled: { readonly fingerprint: string; readonly lineage: string; readonly generation: number },
+  storedFingerprint: string | undefined,
 ): Promise<void> {
   const { ledger } = engine;
-  const records = [...(await ledger.list())].sort((a, b) => claimedAtMs(b) - claimedAtMs(a));
+  const records = await ledger.list();
   const highest = new Map<string, FoundRecord>();
   for (const record of records) {
     const known = highest.get(record.fingerprint);
     if (!known || known.attempt < record.attempt) highest.set(record.fingerprint, record);
   }
-  const kept = new Set([...highest.values()].slice(0, KEPT_RECORDS));
+  // This login's by generation, which no clock can turn round; then the others' by time.
+  const age = ({ header }: FoundRecord) => (header?.lineage === settled.lineage ? header.generation : -1);
+  const newest = [...highest.values()].sort((a, b) => age(b) - age(a) || claimedAtMs(b) - claimedAtMs(a));
+  const kept = new Set(newest.slice(0, KEPT_RECORDS));
+  for (const record of highest.values()) {
+    if (record.fingerprint === settled.fingerprint || record.fingerprint === storedFingerprint)
+      kept.add(record);
+  }
   for (const record of records) {
     const { header } = record;
-    const isThis = record.fingerprint === settled.fingerprint && record === highest.get(record.fingerprint);
-    if (!kept.has(record) && !isThis) {
+    if (!kept.has(record)) {
       // A record that somebody still keeps locked is somebody's hope.
-      if (engine.ledger.ownerOf(record) !== "alive") await ledger.remove(record);
+      if ((await ledger.ownerOf(record)) !== "alive") await ledger.remove(record);
     } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {
       await ledger.wipeBody(record);
     }
@@ -73,4 +81,8 @@ async function removeAttempts<C, V>(engine: Engine<C, V>, fingerprint: string): 
 
 function claimedAtMs(record: FoundRecord): number {
   return record.header?.claimedAtMs ?? record.writtenAtMs;
+}
+
+function fingerprintOf<C, V>(engine: Engine<C, V>, refreshToken: string | undefined): string | undefined {
+  return refreshToken === undefined ? undefined : fingerprint(engine.key, refreshToken);
 }

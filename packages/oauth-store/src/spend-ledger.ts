@@ -29,7 +29,7 @@ export interface ClaimedRecord {
   write(header: SpendHeader): Promise<void>;
   /** Removes the record: nothing was sent. */
   discard(): Promise<void>;
-  /** Gives up the record's lock. Safe to call twice. */
+  /** Gives up the record's lock, as soon as nothing is being written. Safe to call twice. */
   close(): void;
 }
 
@@ -46,7 +46,7 @@ export interface SpendLedger {
   /** Creates the record, exclusively; undefined when it exists. Durable when it resolves. */
   claim(header: SpendHeader, options: { bodyBytes: number }): Promise<ClaimedRecord | undefined>;
   /** Tries the claimant's lock once. */
-  ownerOf(record: FoundRecord): OwnerProof;
+  ownerOf(record: FoundRecord): Promise<OwnerProof>;
   readBody(record: FoundRecord): Promise<Uint8Array | undefined>;
   /** By the holder of `lock` only. */
   writeHeader(record: FoundRecord, header: SpendHeader): Promise<void>;

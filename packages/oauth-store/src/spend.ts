@@ -66,6 +66,8 @@ async function recheck<C, V>(
       again?.marks.snapshotHash !== stored.marks.snapshotHash || again.record?.attempt !== claim.attempt;
     if (moved || !claim.isIntact()) refusal = "start-over";
     await engine.fault("checked");
+    // A login or logout of this process: nothing is spent for what has ended.
+    if (engine.state.epoch !== hold.epoch) refusal = "start-over";
     if (engine.closing.aborted) refusal = closed();
     else if (hold.leftMs(ANSWER_LIMIT_MS) === 0) refusal = transient("slow-store", engine.clock.wallMs());
     // Last, and without an await before the send: a machine that slept may have lost its lock.

@@ -20,15 +20,15 @@ export async function readSealed<C, V>(
 }
 
 /** What the decision of the next starter rests on. */
-export function starterView<C, V>(
+export async function starterView<C, V>(
   engine: Engine<C, V>,
   stored: StoredCredential<C>,
   sealed: SealedAnswer | undefined,
-): StarterView {
+): Promise<StarterView> {
   const { record } = stored;
   return {
     record,
-    owner: ownerOf(engine, record),
+    owner: await ownerOf(engine, record),
     bodyOpens: sealed !== undefined,
     snapshotHash: stored.marks.snapshotHash,
     clientHash: stored.clientHash,
@@ -36,7 +36,7 @@ export function starterView<C, V>(
   };
 }
 
-function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): OwnerProof {
+async function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): Promise<OwnerProof> {
   const state = record?.header?.state;
   const matters = record && (state === undefined || state === "claimed" || state === "held");
   return matters ? engine.ledger.ownerOf(record) : "unproven";

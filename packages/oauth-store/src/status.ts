@@ -2,6 +2,7 @@ import type { CredentialStatus } from "./credential-session.ts";
 import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { peek } from "./look.ts";
+import { WRONG_ACCOUNT } from "./refusal.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import { readSealed } from "./starter-view.ts";
 
@@ -39,13 +40,15 @@ function failureOf(
   nowMs: number,
 ): CredentialStatus<unknown>["failure"] {
   if (!header) return undefined;
-  const permanent = (code: string) => ({ code: `ERR_OAUTH_STORE_${code}`, permanent: true });
+  const reason = header.outcomeCode;
+  const permanent = (code: string) => ({ code: `ERR_OAUTH_STORE_${code}`, permanent: true, reason });
+  const isJudged = header.state === "sealed" || header.state === "refused";
+  if (isJudged && header.outcomeCode === WRONG_ACCOUNT) return permanent("WRONG_OWNER");
   if (header.state === "refused" && header.snapshotHash === snapshotHash) {
     const interrupted = header.uncertain && header.outcomeCode !== "invalid_client";
     return permanent(interrupted ? "INTERRUPTED" : "REFUSED");
   }
-  if (header.state === "sealed" && header.outcomeCode === "wrong-account") return permanent("WRONG_OWNER");
   const isPutOff = header.state === "unknown" || header.state === "deferred";
   if (!isPutOff || header.nextAtMs === undefined || header.nextAtMs <= nowMs) return undefined;
-  return { code: "ERR_OAUTH_STORE_TRANSIENT", permanent: false, retryAtMs: header.nextAtMs };
+  return { code: "ERR_OAUTH_STORE_TRANSIENT", permanent: false, retryAtMs: header.nextAtMs, reason };
 }

@@ -1,3 +1,4 @@
+import { pause } from "./credential-clock.ts";
 import type { Installed } from "./credential-state.ts";
 import { isSame } from "./credential-state.ts";
 import { type Engine, needOf, type RefreshGoal } from "./engine.ts";
@@ -43,7 +44,7 @@ export async function transact<C, V>(
     }
     if (engine.clock.monotonicMs() >= untilMs) throw transient("in-progress", engine.clock.wallMs());
     // Whoever claimed it may live: the lock is theirs to take if they need it.
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS * (0.5 + engine.random())));
+    await pause(engine.clock, POLL_MS * (0.5 + engine.random()));
   }
 }
 
@@ -55,7 +56,7 @@ async function runRounds<C, V>(
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {
     const end = await runRound(engine, hold, goal);
     if (end !== "start-over") return end;
-    hold.rebase();
+    hold.rebase(engine.state.epoch);
   }
   throw transient("store-moves", engine.clock.wallMs());
 }
@@ -76,13 +77,18 @@ async function runRound<C, V>(
   const sealed = await readSealed(engine, stored);
   await engine.fault("judged");
 
+  // A copy of a login that was logged out, restored: what this process still holds of it has ended too.
+  if (isLoggedOut(stored) && engine.state.current?.identity.lineage === stored.identity.lineage) {
+    engine.emit({ type: "loggedOut", elsewhere: true });
+    engine.state.clear();
+  }
   const newer = engine.state.newerThan(stored.identity);
   const isUnfinished = stored.record?.header?.state === "sealed" && sealed !== undefined;
   if (newer && !isUnfinished) {
     await writeBack(engine, hold, stored, newer);
     return "start-over";
   }
-  const step = nextStarter(starterView(engine, stored, sealed));
+  const step = nextStarter(await starterView(engine, stored, sealed));
   // A successor that is known comes before anything older is used, and a token that has one is never sent again.
   if (step.do === "finish" && sealed) {
     const done = await finish(engine, hold, stored, penOf(engine, stored), sealed);
@@ -154,6 +160,10 @@ function meets<C, V>(engine: Engine<C, V>, goal: RefreshGoal, installed: Install
   if (goal.not && isSame(goal.not, identity)) return false;
   const need = needOf(engine, installed);
   return goal.reason === "expiry" ? need === "no" : need !== "now";
+}
+
+function isLoggedOut<C>({ note, identity }: StoredCredential<C>): boolean {
+  return note?.loggedOutAtMs !== undefined && note.lineage === identity.lineage;
 }
 
 /** Takes up what is stored, valid and newer, before trying to better it: a failure then leaves us with that. */

@@ -24,6 +24,11 @@ export type Unpersisted<C, V> =
       readonly over: { readonly lineage: string | undefined } | "anything";
     };
 
+/** Whether it ends with this process: nothing is sealed. */
+export function isOnlyHere<C, V>(waiting: Unpersisted<C, V>): boolean {
+  return waiting.what === "login" || waiting.pen.claim !== undefined;
+}
+
 /**
  * Saves what this process could not save before, as a compare-and-swap: a login or logout made meanwhile wins.
  * Throws when it still cannot be saved.

@@ -1,3 +1,4 @@
+import { type CredentialClock, later, systemClock } from "./credential-clock.ts";
 import { CredentialError } from "./errors.ts";
 
 export interface WaitForOptions {
@@ -5,22 +6,25 @@ export interface WaitForOptions {
   readonly signal?: AbortSignal | undefined;
   /** @defaultValue none */
   readonly timeoutMs?: number | undefined;
+  /** @defaultValue the system's clocks */
+  readonly clock?: CredentialClock | undefined;
 }
 
 /** Waits for work somebody else owns. Giving up the wait leaves the work running. */
-export async function waitFor<T>(work: Promise<T>, { signal, timeoutMs }: WaitForOptions): Promise<T> {
+export async function waitFor<T>(work: Promise<T>, options: WaitForOptions): Promise<T> {
+  const { signal, timeoutMs, clock = systemClock } = options;
   signal?.throwIfAborted();
   const { promise: gaveUp, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const timer =
+  const stop =
     timeoutMs === undefined
       ? undefined
-      : setTimeout(() => reject(waitTimeout(timeoutMs)), Math.max(0, timeoutMs));
+      : later(clock, Math.max(0, timeoutMs), () => reject(waitTimeout(timeoutMs)));
   try {
     return await Promise.race([work, gaveUp]);
   } finally {
-    clearTimeout(timer);
+    stop?.();
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync } from "node:fs";
-import { open, readdir, rename, unlink } from "node:fs/promises";
+import { open, readdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { syncDirectory } from "./descriptor.ts";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
+import { renamePatiently } from "./rename-patiently.ts";
 import { assertOwnFile, assertPrivateDirectory, isMountPoint } from "./safe-path.ts";
 
 export interface WriteFileAtomicOptions {
@@ -26,7 +27,7 @@ export async function writeFileAtomic(
   const temporary = await writeTemporary(path, text);
   try {
     await faultPoint?.("file/temporary-written");
-    await rename(temporary, path);
+    await renamePatiently(temporary, path);
     await faultPoint?.("file/renamed");
     await syncDirectory(dirname(path));
   } catch (error) {

@@ -1,0 +1,84 @@
+import { closeSync, fstatSync, lstatSync } from "node:fs";
+import { unlink } from "node:fs/promises";
+import { syncDescriptor, syncDirectory, writeAt } from "./descriptor.ts";
+import { fileError } from "./file-error.ts";
+import type { LockProvider } from "./lock-provider.ts";
+import { encodeHeader, HEADER_BYTES } from "./record-codec.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { ClaimedRecord } from "./spend-ledger.ts";
+
+/** A record file that this process created and keeps locked. What is done with it is done in turn. */
+export function claimedFile(options: {
+  header: SpendHeader;
+  path: string;
+  descriptor: number;
+  directory: string;
+  locks: LockProvider;
+  faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}): ClaimedRecord {
+  const { header, path, descriptor, directory, locks, faultPoint } = options;
+  let closing = false;
+  let running = 0;
+  let last: Promise<void> = Promise.resolve();
+
+  const end = () => {
+    locks.unlock(descriptor);
+    closeSync(descriptor);
+  };
+  const close = () => {
+    if (closing) return;
+    closing = true;
+    // A descriptor that is closed under a write may already be another file's number.
+    if (running === 0) end();
+  };
+  const inTurn = async (work: () => Promise<void>): Promise<void> => {
+    if (closing) throw fileError({ code: "EBADF" }, path);
+    running += 1;
+    const mine = last.then(work);
+    last = mine.catch(() => {}); // Whoever asked for it is told.
+    try {
+      await mine;
+    } catch (error) {
+      throw fileError(error, path);
+    } finally {
+      running -= 1;
+      if (closing && running === 0) end();
+    }
+  };
+  const writeHeader = async (next: SpendHeader) => {
+    await writeAt(descriptor, encodeHeader(next), 0);
+    await syncDescriptor(descriptor);
+  };
+  const isIntact = () => {
+    const mine = fstatSync(descriptor, { bigint: true });
+    const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return there !== undefined && there.ino === mine.ino && there.dev === mine.dev;
+  };
+
+  return {
+    fingerprint: header.fingerprint,
+    attempt: header.attempt,
+    isIntact: () => !closing && isIntact(),
+    seal: (next, body) =>
+      inTurn(async () => {
+        // The body first: a header that says sealed over a body that is not there would lose the login.
+        await writeAt(descriptor, body, HEADER_BYTES);
+        await syncDescriptor(descriptor);
+        await faultPoint?.("seal/body-written");
+        await writeHeader(next);
+      }),
+    write: (next) => inTurn(() => writeHeader(next)),
+    async discard() {
+      try {
+        await inTurn(async () => {
+          // What stands there now may be somebody else's claim.
+          if (isIntact()) await unlink(path);
+          await syncDirectory(directory);
+        });
+      } finally {
+        close();
+      }
+    },
+    close,
+  };
+}
