@@ -6,10 +6,25 @@ export type StoreChange = { readonly write: JsonValue } | "remove" | "keep";
 export interface StoreUpdateOptions {
   /** Longest wait for the store's own lock. @defaultValue 60_000 */
   readonly lockTimeoutMs?: number | undefined;
-  /** Move a store that cannot be read aside and go on as if it were empty. @defaultValue false */
+  /**
+   * A login or logout: a store that cannot be read is moved aside (in a keyring, written over), and the change goes
+   * on as if it were empty. @defaultValue false
+   */
   readonly quarantine?: boolean | undefined;
   /** For tests: called between the steps of a write. */
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}
+
+export interface StoreRehearsalOptions {
+  /** How many bytes of the entry are there only to make it long; a store with a hard limit leaves them out. */
+  readonly paddingBytes?: number | undefined;
+}
+
+/** What a removal from several places came to. */
+export interface StoreRemoval {
+  readonly removed: boolean;
+  /** Places that could not be emptied. */
+  readonly failures: readonly { readonly store: string; readonly code: string }[];
 }
 
 /** Where credentials are kept. It knows entries and keys; what they mean is the kind's affair. */
@@ -28,5 +43,21 @@ export interface CredentialStore {
     options?: StoreUpdateOptions,
   ): Promise<void>;
   /** Proves that `entry` could be saved now, changing nothing that anybody reads. Throws `CredentialError`. */
-  rehearse(key: string, entry: JsonValue): Promise<void>;
+  rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void>;
+  /**
+   * Reads under the store's own lock: what a writer is just about to save is waited for. Throws when there is no
+   * lock to be had. @defaultValue the store has no lock that reading could take
+   */
+  readLocked?(
+    key: string,
+    options?: Pick<StoreUpdateOptions, "lockTimeoutMs">,
+  ): Promise<JsonValue | undefined>;
+  /**
+   * Removes the entry from every place it may stand, and goes on after a failure.
+   * @defaultValue there is one place, and `update` removes it
+   */
+  removeEverywhere?(
+    key: string,
+    options?: Pick<StoreUpdateOptions, "lockTimeoutMs" | "quarantine">,
+  ): Promise<StoreRemoval>;
 }

@@ -16,6 +16,15 @@ export type CredentialErrorCode =
   | "ERR_OAUTH_STORE_CORRUPT" // what is stored cannot be read
   | "ERR_OAUTH_STORE_UNSAFE_FILE" // a link, a foreign owner, or a place others can write to
   | "ERR_OAUTH_STORE_NOT_WRITABLE" // nothing can be saved there
+  | "ERR_OAUTH_STORE_UNDECRYPTABLE" // what is stored is there, and the key at hand does not open it
+  | "ERR_OAUTH_STORE_UNSUPPORTED" // another program's format, or a newer one of ours
+  | "ERR_OAUTH_STORE_KEYRING_MISSING" // the package that speaks to the keyring is not installed
+  | "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE" // there is no keyring here, or it failed
+  | "ERR_OAUTH_STORE_KEYRING_LOCKED" // the keyring is locked, and nobody unlocked it
+  | "ERR_OAUTH_STORE_KEYRING_BUSY" // the keyring has not answered yet; what was asked of it may still happen
+  | "ERR_OAUTH_STORE_KEYRING_UNRELIABLE" // the keyring did not keep what it said it had written
+  | "ERR_OAUTH_STORE_TOO_LARGE" // more than one entry of the keyring holds
+  | "ERR_OAUTH_STORE_UNRESOLVED" // neither the keyring nor the file could be read
   | "ERR_OAUTH_STORE_CLOSED"; // the session was disposed
 
 export type CredentialRetry = "never" | "now" | "after";
@@ -71,4 +80,8 @@ const RETRY: Partial<Record<CredentialErrorCode, CredentialRetry>> = {
   ERR_OAUTH_STORE_WAIT_TIMEOUT: "after",
   ERR_OAUTH_STORE_LOCK_TIMEOUT: "after",
   ERR_OAUTH_STORE_NOT_WRITABLE: "after",
+  ERR_OAUTH_STORE_KEYRING_UNAVAILABLE: "after",
+  ERR_OAUTH_STORE_KEYRING_LOCKED: "after",
+  ERR_OAUTH_STORE_KEYRING_BUSY: "after",
+  ERR_OAUTH_STORE_UNRESOLVED: "after",
 };
