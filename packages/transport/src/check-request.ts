@@ -2,7 +2,13 @@ import { TransportError } from "./errors.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 /** Refuses what must not be sent, before anything is opened for it. */
-export function checkRequest({ method, url, signal, operation }: HttpRequest): void {
+export function checkRequest(request: HttpRequest): void {
+  checkUrl(request.url);
+  checkSendable(request);
+}
+
+/** The part of it that is about the URL alone. */
+export function checkUrl(url: URL): void {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "only http and https URLs can be sent", {
       url,
@@ -12,6 +18,10 @@ export function checkRequest({ method, url, signal, operation }: HttpRequest): v
   if (url.username !== "" || url.password !== "") {
     throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "a URL with userinfo is refused", { url });
   }
+}
+
+/** The part of it that can change from one sending to the next. */
+export function checkSendable({ method, url, signal, operation }: HttpRequest): void {
   if (method.toUpperCase() === "CONNECT") {
     throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "CONNECT is not a request", { url });
   }

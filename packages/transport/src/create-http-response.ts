@@ -81,15 +81,15 @@ class SourcedResponse implements HttpResponse {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return joined(await this.#collect());
+    return joined(this.#wholeAlready() ?? (await this.#collect()));
   }
 
   async text(): Promise<string> {
-    return utf8.decode(joined(await this.#collect()));
+    return utf8.decode(joined(this.#wholeAlready() ?? (await this.#collect())));
   }
 
   async json(): Promise<unknown> {
-    const text = await this.text();
+    const text = utf8.decode(joined(this.#wholeAlready() ?? (await this.#collect())));
     try {
       return JSON.parse(text);
     } catch {
@@ -134,13 +134,15 @@ class SourcedResponse implements HttpResponse {
     };
   }
 
-  async #collect(): Promise<Uint8Array[]> {
+  /** Claims the body; its pieces when all are here, so that nobody waits for what has arrived. */
+  #wholeAlready(): Uint8Array[] | undefined {
     this.#claim();
     const rest = this.#source.takeRest?.();
-    if (rest !== undefined) {
-      this.#state = "ended";
-      return rest;
-    }
+    if (rest !== undefined) this.#state = "ended";
+    return rest;
+  }
+
+  async #collect(): Promise<Uint8Array[]> {
     const pieces: Uint8Array[] = [];
     for (;;) {
       const step = await this.#next();

@@ -56,6 +56,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #receivedBytes = 0;
   #maxBytes: number;
   #isCancelled = false;
+  #isTouched = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
@@ -200,7 +201,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#options.onTouched();
+    this.#touch();
     const piece = this.#pieces.shift();
     if (piece !== undefined) {
       this.#bufferedBytes -= piece.byteLength;
@@ -227,10 +228,16 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   cancel(): void {
-    this.#options.onTouched();
+    this.#touch();
     this.#pieces.length = 0;
     this.#isCancelled = true;
     this.#fail("ERR_TRANSPORT_ABORTED", "the response body was cancelled");
+  }
+
+  #touch(): void {
+    if (this.#isTouched) return;
+    this.#isTouched = true;
+    this.#options.onTouched();
   }
 
   /** Past the operation's own deadline no further attempt can help. */

@@ -25,34 +25,46 @@ export class Operation {
   readonly label: string;
   /** Monotonic milliseconds (`performance.now()`), or undefined when the operation has no deadline. */
   readonly deadlineMs: number | undefined;
-  readonly #values: ReadonlyMap<symbol, unknown>;
   readonly #now: () => number;
+  /** The operation this one adds `#value` to: few values, and most operations end before one is asked for twice. */
+  readonly #before: Operation | undefined;
+  readonly #key: symbol | undefined;
+  readonly #value: unknown;
 
   private constructor(
     label: string,
     deadlineMs: number | undefined,
     now: () => number,
-    values: ReadonlyMap<symbol, unknown>,
+    before?: Operation,
+    key?: symbol,
+    value?: unknown,
   ) {
     this.label = label;
     this.deadlineMs = deadlineMs;
     this.#now = now;
-    this.#values = values;
+    this.#before = before;
+    this.#key = key;
+    this.#value = value;
   }
 
   static start(options: OperationOptions): Operation {
-    const { label, timeoutMs, now = () => performance.now() } = options;
-    return new Operation(label, timeoutMs === undefined ? undefined : now() + timeoutMs, now, new Map());
+    const { label, timeoutMs, now = monotonicMs } = options;
+    return new Operation(label, timeoutMs === undefined ? undefined : now() + timeoutMs, now);
   }
 
   /** The value under `key`, or undefined. */
   get<T>(key: OperationKey<T>): T | undefined {
-    return this.#values.get(key.id) as T | undefined;
+    let link: Operation | undefined = this;
+    while (link !== undefined) {
+      if (link.#key === key.id) return link.#value as T | undefined;
+      link = link.#before;
+    }
+    return undefined;
   }
 
   /** The same operation, carrying `value` as well. */
   with<T>(key: OperationKey<T>, value: T): Operation {
-    return new Operation(this.label, this.deadlineMs, this.#now, new Map(this.#values).set(key.id, value));
+    return new Operation(this.label, this.deadlineMs, this.#now, this, key.id, value);
   }
 
   /** Milliseconds left, never below 0; `Infinity` without a deadline. */
@@ -61,4 +73,8 @@ export class Operation {
       ? Number.POSITIVE_INFINITY
       : Math.max(0, this.deadlineMs - this.#now());
   }
+}
+
+function monotonicMs(): number {
+  return performance.now();
 }

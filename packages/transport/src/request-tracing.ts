@@ -35,7 +35,17 @@ export function requestTracing(
     return undefined;
   }
   const tracer = api.trace.getTracer("@hawser/transport");
-  return { start: (request) => startSpan(api, tracer, request) };
+  return {
+    start: (request) => {
+      const { propagation, trace } = api;
+      const provider = trace.getTracerProvider();
+      // Nearly every request of nearly every process: the API is there and no SDK behind it.
+      const isIdle =
+        provider instanceof api.ProxyTracerProvider && provider.getDelegateTracer("") === undefined;
+      if (isIdle && propagation.fields().length === 0) return undefined;
+      return startSpan(api, tracer, request);
+    },
+  };
 }
 
 function startSpan(api: typeof Api, tracer: Api.Tracer, request: HttpRequest): RequestSpan | undefined {

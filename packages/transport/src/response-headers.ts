@@ -11,12 +11,28 @@ export function responseHeaders(
   raw: unknown,
   parsed: Record<string, string | string[] | undefined>,
 ): HeaderList {
-  if (Array.isArray(raw)) return fromRaw(raw);
+  if (Array.isArray(raw)) return fromParsed(raw.length / 2, parsed) ?? fromRaw(raw);
   const list: [string, string][] = [];
   for (const [name, value] of Object.entries(parsed)) {
     for (const one of typeof value === "string" ? [value] : (value ?? [])) {
       list.push([name.toLowerCase(), one]);
     }
+  }
+  return list;
+}
+
+/** What was parsed already says the same when nothing repeats, nothing is beyond ASCII and no name is a number. */
+function fromParsed(
+  count: number,
+  parsed: Record<string, string | string[] | undefined>,
+): HeaderList | undefined {
+  const names = Object.keys(parsed);
+  if (names.length !== count) return undefined;
+  const list: [string, string][] = [];
+  for (const name of names) {
+    const value = parsed[name];
+    if (typeof value !== "string" || BEYOND_ASCII.test(value) || NUMBER_FIRST.test(name)) return undefined;
+    list.push([name, value]);
   }
   return list;
 }
@@ -40,5 +56,7 @@ function asText(raw: unknown): string {
   }
 }
 
+/** Objects put members with such names first. */
+const NUMBER_FIRST = /^\d/;
 const BEYOND_ASCII = /[\u0080-\u00ff]/;
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });

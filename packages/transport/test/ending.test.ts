@@ -18,6 +18,8 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
   let transport: HttpTransport & AsyncDisposable;
   let server: ScriptedServer;
   let gone: Promise<unknown>;
+  /** By path with query, for tests that run beside others. */
+  const departures = new Map<string, Promise<unknown>>();
 
   beforeAll(async () => {
     wire = await startWire(name);
@@ -25,12 +27,14 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     server = await wire.server({
       handler: async (seen, exchange) => {
         gone = exchange.gone.aborted ? Promise.resolve() : once(exchange.gone, "abort");
-        if (seen.path === "/silent") return undefined;
-        if (seen.path === "/stalls") {
+        departures.set(seen.path, gone);
+        const [path] = seen.path.split("?");
+        if (path === "/silent") return undefined;
+        if (path === "/stalls") {
           exchange.response.write("begun");
           return undefined;
         }
-        if (seen.path === "/ticks") return { body: ticking(exchange.gone) };
+        if (path === "/ticks") return { body: ticking(exchange.gone) };
         return { body: "12345678" };
       },
     });
@@ -48,30 +52,34 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     ...more,
   });
 
-  describe("limits", { concurrent: false }, () => {
+  describe("limits", { concurrent: true }, () => {
     it("ends a wait for the response head", proves("transport/limits"), async () => {
-      const error = await failure(transport.send(request("/silent", { limits: { headersTimeoutMs: 50 } })));
+      const error = await failure(
+        transport.send(request("/silent?limit=1", { limits: { headersTimeoutMs: 50 } })),
+      );
 
       expect([error.code, error.sent, error.retry]).toEqual([
         "ERR_TRANSPORT_HEADERS_TIMEOUT",
         "unknown",
         "after",
       ]);
-      await gone;
+      await departures.get("/silent?limit=1");
     });
 
     it("ends a body that falls silent", proves("transport/limits"), async () => {
-      const response = await transport.send(request("/stalls", { limits: { bodyIdleTimeoutMs: 50 } }));
+      const response = await transport.send(
+        request("/stalls?limit=2", { limits: { bodyIdleTimeoutMs: 50 } }),
+      );
 
       const error = await failure(response.text());
 
       expect([error.code, error.sent]).toEqual(["ERR_TRANSPORT_BODY_TIMEOUT", "yes"]);
-      await gone;
+      await departures.get("/stalls?limit=2");
     });
 
     it("leaves a body alone that keeps coming", proves("transport/limits"), async () => {
       const limits = { headersTimeoutMs: 40, bodyIdleTimeoutMs: 40 };
-      const response = await transport.send(request("/ticks", { limits }));
+      const response = await transport.send(request("/ticks?limit=3", { limits }));
       const startedAtMs = performance.now();
       let lastedMs = 0;
 
@@ -82,16 +90,16 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
       }
 
       expect(lastedMs).toBeGreaterThan(1_600);
-      await gone;
+      await departures.get("/ticks?limit=3");
     });
 
     it("ends the whole exchange, also one that keeps coming", proves("transport/limits"), async () => {
-      const response = await transport.send(request("/ticks", { limits: { totalTimeoutMs: 50 } }));
+      const response = await transport.send(request("/ticks?limit=4", { limits: { totalTimeoutMs: 500 } }));
 
       const error = await failure(response.text());
 
       expect([error.code, error.sent, error.retry]).toEqual(["ERR_TRANSPORT_TIMEOUT", "yes", "after"]);
-      await gone;
+      await departures.get("/ticks?limit=4");
     });
 
     it("ends a handshake that is not answered", proves("transport/limits"), async () => {
@@ -124,10 +132,10 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     });
 
     it("ends a body that never ends when it grows too large", proves("transport/limits"), async () => {
-      const response = await transport.send(request("/ticks", { limits: { maxResponseBytes: 20 } }));
+      const response = await transport.send(request("/ticks?limit=8", { limits: { maxResponseBytes: 20 } }));
 
       expect((await failure(response.bytes())).code).toBe("ERR_TRANSPORT_BODY_TOO_LARGE");
-      await gone;
+      await departures.get("/ticks?limit=8");
     });
   });
 
@@ -164,7 +172,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     });
 
     it("ends a wait for the response head", proves("transport/deadline"), async () => {
-      const operation = Operation.start({ label: "tools/call", timeoutMs: 50 });
+      const operation = Operation.start({ label: "tools/call", timeoutMs: 300 });
 
       const error = await failure(transport.send(request("/silent", { operation })));
 
@@ -185,7 +193,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
           released = true;
         }
       }
-      const operation = Operation.start({ label: "upload", timeoutMs: 50 });
+      const operation = Operation.start({ label: "upload", timeoutMs: 300 });
 
       const error = await failure(
         transport.send(request("", { url: raw.url, method: "POST", body: endless(), operation })),
