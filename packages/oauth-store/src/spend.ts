@@ -88,7 +88,9 @@ async function rehearse<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>)
   const members =
     typeof entry === "object" && entry !== null && !Array.isArray(entry) ? Object.entries(entry) : [];
   const padding = "x".repeat(Math.max(4096, JSON.stringify(entry).length));
-  await engine.store.rehearse(engine.key, Object.fromEntries([...members, ["rehearsal", padding]]));
+  await engine.store.rehearse(engine.key, Object.fromEntries([...members, ["rehearsal", padding]]), {
+    paddingBytes: padding.length,
+  });
 }
 
 function closed(): CredentialError {

@@ -1,13 +1,29 @@
-import { proves, type SpawnedChild, spawnChild } from "@hawser/test-kit";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { proves, type SpawnedChild, spawnChild, startScriptedServer } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type CredentialError,
+  createCredentialSession,
+  oauthCredential,
+  readSpendRecords,
+  storeKey,
+} from "../src/index.ts";
+import type { CrowdHome, CrowdSetup } from "./children/crowd-child.ts";
+import type { PatientReport, PatientSetup } from "./children/patient-child.ts";
+import { figure } from "./support/figure.ts";
+import { fileStore } from "./support/file-store.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
-import { credentialOf, KEY } from "./support/memory-setting.ts";
+import { loopbackGrant } from "./support/loopback-grant.ts";
+import { credentialOf, KEY, SERVER, type Session } from "./support/memory-setting.ts";
 
-const LONG = process.env["HAWSER_TEST_LONG"] !== undefined;
-const KILLS = LONG ? 100 : 1;
-const SCRIPT = new URL("./children/session-child.ts", import.meta.url);
+const LONG = process.env["HAWSER_TEST_LONG"] === "1";
+const LONG_MS = 1_800_000;
+const SESSION = new URL("./children/session-child.ts", import.meta.url);
+const CROWD = new URL("./children/crowd-child.ts", import.meta.url);
+const PATIENT = new URL("./children/patient-child.ts", import.meta.url);
 
-type ChildResult = { accessToken?: string; code?: string }[];
+type ChildResult = { accessToken?: string; code?: string; done?: boolean }[];
 
 let setting: HomeSetting;
 const children: SpawnedChild[] = [];
@@ -15,74 +31,275 @@ beforeEach(async () => {
   setting = await homeSetting();
 });
 afterEach(async () => {
-  for (const child of children.splice(0)) await child.kill();
+  for (const child of children.splice(0)) {
+    await child.kill();
+    setting.watch.child(child);
+  }
   await setting[Symbol.asyncDispose]();
 });
 
 async function child(callers = 1, arm: string[] = []): Promise<SpawnedChild> {
-  const spawned = spawnChild({ script: SCRIPT, arm });
+  const spawned = spawnChild({ script: SESSION, arm });
   children.push(spawned);
   spawned.send({ home: setting.home.path, key: KEY, tokenUrl: setting.tokens.url, callers });
   expect(await spawned.receive()).toBe("ready");
   return spawned;
 }
 
-describe("several processes", () => {
-  it("4 processes with 10 callers each spend a one-time refresh token once, and all 40 succeed", {
-    ...proves("oauth-store/one-grant-for-all"),
-    timeout: LONG ? 600_000 : 30_000,
-  }, async () => {
-    const { tokens, save, stored } = setting;
-    for (let round = 0; round < (LONG ? 50 : 1); round += 1) {
-      await save(credentialOf(tokens.authority.login()));
-      const before = tokens.authority.presented.length;
-      const all = await Promise.all(Array.from({ length: 4 }, () => child(10)));
-      for (const one of all) one.send("go");
-      const results = (await Promise.all(all.map((one) => one.receive<ChildResult>()))).flat();
-      const now = await stored();
-      expect(results).toHaveLength(40);
-      expect(new Set(results.map((result) => result.accessToken))).toEqual(new Set([now?.accessToken]));
-      expect(tokens.authority.presented.length - before).toBe(1);
-      expect(tokens.authority.revokedFamilies.size).toBe(0);
-      await Promise.all(all.map((one) => one.exited));
-    }
-  });
+async function crowd(setup: Pick<CrowdSetup, "homes"> & Partial<CrowdSetup>): Promise<SpawnedChild> {
+  const spawned = spawnChild({ script: CROWD });
+  children.push(spawned);
+  spawned.send({ key: KEY, tokenUrl: setting.tokens.url, callers: 1, ...setup } satisfies CrowdSetup);
+  expect(await spawned.receive()).toBe("ready");
+  return spawned;
+}
 
-  const nothingSent = ["rehearsed", "claim/created", "claimed", "checked"];
-  const answerKept = [
-    "seal/body-written",
-    "sealed",
-    "store/locked",
-    "lineage/file/temporary-written",
-    "lineage/file/renamed",
-    "noted",
-    "file/temporary-written",
-    "file/renamed",
-    "committed",
-    "settled",
-  ];
-  it.each([...nothingSent, ...answerKept])(
-    "kill -9 at %s: the next start works, and the refresh token was sent once",
-    { ...proves("oauth-store/crash-loses-nothing"), timeout: LONG ? 600_000 : 30_000 },
-    async (point) => {
-      const { tokens, save, stored, session } = setting;
-      for (let kill = 0; kill < KILLS; kill += 1) {
+/** A home of its own below the setting's, with a login that has expired and another entry beside it. */
+async function newHome(name: string): Promise<string> {
+  const home = setting.home.file(name);
+  await mkdir(home, { mode: 0o700 });
+  const store = fileStore(home);
+  await store.update("other|1", () => WITNESS);
+  const credential = credentialOf(setting.tokens.authority.login());
+  await store.update(KEY, () => ({ write: oauthCredential.serialize(credential) }));
+  return home;
+}
+const WITNESS = { write: { access_token: "somebody else's", unknown: { nested: [1] } } };
+
+function sessionIn(home: string): Session {
+  return setting.watch.session(
+    createCredentialSession({
+      kind: oauthCredential,
+      store: fileStore(home),
+      key: KEY,
+      home,
+      refreshGrant: loopbackGrant(setting.tokens.url),
+      random: () => 0,
+    }),
+  );
+}
+
+/** The store parses, and nobody else's entry was touched. */
+async function expectWhole(home: string): Promise<void> {
+  const entries = JSON.parse(await readFile(join(home, ".credentials.json"), "utf8"));
+  expect(entries["other|1"]).toEqual(WITNESS.write);
+}
+
+async function storedIn(home: string): Promise<string | undefined> {
+  const entry = await fileStore(home).read(KEY);
+  return entry === undefined ? undefined : oauthCredential.parse(entry).refreshToken;
+}
+
+/** One process, a home for each point, killed when it stands at all of them. */
+async function killAt(points: readonly string[], more: Partial<CrowdHome> = {}): Promise<string[]> {
+  const homes = await Promise.all(points.map((_, at) => newHome(`${crypto.randomUUID()}-${at}`)));
+  const victim = await crowd({ homes: homes.map((home, at) => ({ home, stopAt: points[at], ...more })) });
+  victim.send("go");
+  for (const _ of homes) expect(await victim.receive()).toBe("standing");
+  expect((await victim.kill()).signal).toBe("SIGKILL");
+  return homes;
+}
+
+const nothingSent = ["locked", "judged", "rehearsed", "claim/created", "claimed", "checked"];
+const answerKept = [
+  "seal/body-written",
+  "sealed",
+  "store/locked",
+  "lineage/file/temporary-written",
+  "lineage/file/renamed",
+  "noted",
+  "file/temporary-written",
+  "file/renamed",
+  "committed",
+  "settled",
+  "published",
+];
+
+describe("several processes", () => {
+  it("50 callers in each of 8 processes spend a one-time refresh token once, and all 400 succeed, with locks and with locks that exclude nobody", {
+    ...proves("oauth-store/storm", "oauth-store/one-grant-for-all", "oauth-store/claim-without-lock"),
+    timeout: LONG ? LONG_MS : 60_000,
+  }, async () => {
+    const { tokens, save, stored, home } = setting;
+    const setup = { homes: [{ home: home.path }], callers: 50 };
+    const all = await Promise.all(Array.from({ length: 8 }, () => crowd(setup)));
+    for (const word of ["go", "go without locks"]) {
+      for (let round = 0; round < (LONG ? 200 : 3); round += 1) {
         await save(credentialOf(tokens.authority.login()));
         const before = tokens.authority.presented.length;
-        const victim = await child(1, [point]);
-        victim.send("go");
-        await victim.reached(point);
-        expect((await victim.kill()).signal).toBe("SIGKILL");
-
-        const handle = await session().ensureFresh();
+        for (const one of all) one.send(word);
+        const results = (await Promise.all(all.map((one) => one.receive<ChildResult>()))).flat();
         const now = await stored();
-        expect(handle.view.accessToken).toBe(now?.accessToken);
+        expect(results).toHaveLength(400);
+        const different = results.filter(({ accessToken }) => accessToken !== now?.accessToken);
+        expect(different, `${word}, round ${round}`).toEqual([]);
         expect(tokens.authority.isLive(now?.refreshToken)).toBe(true);
-        expect(tokens.authority.presented.length - before).toBe(1);
-        expect(tokens.authority.revokedFamilies.size).toBe(0);
+        expect(tokens.authority.presented.length - before, `${word}, round ${round}`).toBe(1);
       }
-    },
-  );
+      figure(`storm: ${word}`, { presented: tokens.authority.presented.length });
+    }
+    expect(tokens.authority.revokedFamilies.size).toBe(0);
+    for (const one of all) one.send("end");
+    await Promise.all(all.map((one) => one.exited));
+  });
+
+  it("kill -9 at any point before the send or after the seal: the next start works, and the token was sent once", {
+    ...proves("oauth-store/crash-loses-nothing"),
+    timeout: LONG ? LONG_MS : 60_000,
+  }, async () => {
+    const { authority } = setting.tokens;
+    for (let kills = 0; kills < (LONG ? 100 : 3); kills += 1) {
+      const points = [...nothingSent, ...answerKept];
+      const before = authority.presented.length;
+      const homes = await killAt(points);
+      for (const [at, home] of homes.entries()) {
+        await expectWhole(home);
+        const next = sessionIn(home);
+        const handle = await next.ensureFresh();
+        await next[Symbol.asyncDispose]();
+        expect(handle.generation, points[at]).toBe(1);
+        expect(authority.isLive(await storedIn(home)), points[at]).toBe(true);
+        await expectWhole(home);
+      }
+      expect(authority.presented.length - before).toBe(points.length);
+    }
+    expect(authority.revokedFamilies.size).toBe(0);
+  });
+
+  it("kill -9 at 1,000 random moments after the answer: the next start works, or says that a refresh was interrupted", {
+    ...proves("oauth-store/crash-loses-nothing", "oauth-store/interrupted-is-named"),
+    timeout: LONG ? LONG_MS : 60_000,
+  }, async () => {
+    const { authority } = setting.tokens;
+    const ends = { restored: 0, interrupted: 0 };
+    for (let kills = 0; kills < (LONG ? 100 : 2); kills += 1) {
+      const homes = await Promise.all(
+        Array.from({ length: 10 }, (_, at) => newHome(`random-${kills}-${at}`)),
+      );
+      const victim = await crowd({ homes: homes.map((home) => ({ home })), meetAt: "answered" });
+      victim.send("go");
+      expect(await victim.receive()).toBe("met");
+      const untilMs = performance.now() + Math.random() * 40;
+      while (performance.now() < untilMs) await new Promise((resolve) => setImmediate(resolve));
+      await victim.kill();
+      for (const home of homes) {
+        await expectWhole(home);
+        const keptAnswer = await hasBody(home);
+        const next = sessionIn(home);
+        const end = await next.ensureFresh().then(
+          () => "restored" as const,
+          (error: CredentialError) => error,
+        );
+        if (end === "restored") {
+          expect(authority.isLive(await storedIn(home))).toBe(true);
+          ends.restored += 1;
+        } else {
+          expect(end).toMatchObject({ code: "ERR_OAUTH_STORE_INTERRUPTED", reason: "invalid_grant" });
+          expect((await next.explain()).verdict).toBe("interrupted");
+          // Only an answer of which nothing was written yet may be asked for again.
+          expect(keptAnswer).toBe(false);
+          ends.interrupted += 1;
+        }
+        await next[Symbol.asyncDispose]();
+        await expectWhole(home);
+      }
+    }
+    expect(ends.restored).toBeGreaterThan(0);
+    figure("1,000 random kills", ends);
+  });
+
+  it("kill -9 during a logout or a login: the next start is logged out, or in, and nothing in between", {
+    ...proves("oauth-store/crash-in-login-and-logout"),
+    timeout: LONG ? LONG_MS : 60_000,
+  }, async () => {
+    const { authority } = setting.tokens;
+    for (let kills = 0; kills < (LONG ? 100 : 2); kills += 1) {
+      const outAt = ["locked", "removed", "lineage/file/temporary-written", "lineage/file/renamed"];
+      for (const [at, home] of (await killAt(outAt, { work: "logout" })).entries()) {
+        await expectWhole(home);
+        expect((await storedIn(home)) === undefined, outAt[at]).toBe(at > 0);
+        const next = sessionIn(home);
+        const end = await next.ensureFresh().catch((error: CredentialError) => error.code);
+        if (at > 0) expect(end).toBe("ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED");
+        else expect(end).toMatchObject({ generation: 1 });
+        await next.logout();
+        await next[Symbol.asyncDispose]();
+        expect(await storedIn(home)).toBeUndefined();
+      }
+      const inAt = ["locked", "store/locked", "noted", "file/temporary-written", "file/renamed"];
+      const again = authority.login();
+      const credential = credentialOf(again, 3_600_000);
+      for (const [at, home] of (await killAt(inAt, { work: "login", credential })).entries()) {
+        await expectWhole(home);
+        expect((await storedIn(home)) === again.refreshToken, inAt[at]).toBe(inAt[at] === "file/renamed");
+        const next = sessionIn(home);
+        const { view } = await next.ensureFresh();
+        if (inAt[at] === "file/renamed") expect(view.accessToken).toBe(again.accessToken);
+        expect(authority.isLive(await storedIn(home))).toBe(true);
+        await next[Symbol.asyncDispose]();
+      }
+    }
+    expect(authority.revokedFamilies.size).toBe(0);
+  });
+
+  it("a token endpoint that answers 500, or hangs, for 10 minutes gets at most 12 grants for a credential from 8 processes, and nobody waits past a deadline", {
+    ...proves("oauth-store/outage"),
+    timeout: 120_000,
+  }, async () => {
+    const { home, store } = setting;
+    const presented: string[] = [];
+    const server = await startScriptedServer({
+      handler: (seen) => {
+        presented.push(String(JSON.parse(seen.body).refresh_token));
+        return seen.path === "/hangs" ? new Promise<never>(() => {}) : { status: 500, body: "no" };
+      },
+    });
+    try {
+      const lastMs = 600_000;
+      const targets = ["/hangs", "/fails"].flatMap((path) =>
+        ["expired", "valid"].map((state) => ({
+          state,
+          key: storeKey(`${state}${path}`, SERVER.serverUrl),
+          tokenUrl: new URL(path, server.url).href,
+          issued: setting.tokens.authority.login(),
+        })),
+      );
+      for (const { key, state, issued } of targets) {
+        // A valid one would better be refreshed from half time on, and is good to the end.
+        const credential = credentialOf(issued, state === "valid" ? lastMs + 20_000 : -1);
+        await store.update(key, () => ({ write: oauthCredential.serialize(credential) }));
+      }
+      const all = Array.from({ length: 8 }, () => spawnChild({ script: PATIENT }));
+      children.push(...all);
+      const setup: PatientSetup = {
+        home: home.path,
+        targets: targets.map(({ key, tokenUrl }) => ({ key, tokenUrl })),
+        factor: LONG ? 20 : 100,
+        baseMs: Date.now(),
+        lastMs,
+        patienceMs: 400,
+      };
+      for (const one of all) one.send(setup);
+      const reports = await Promise.all(all.map((one) => one.receive<PatientReport>()));
+
+      for (const { key, state, issued } of targets) {
+        const sends = presented.filter((one) => one === issued.refreshToken).length;
+        const got = reports.map((report) => report.got[key] ?? {});
+        figure(`10 minutes, ${key}`, { sends, got });
+        expect(sends).toBeLessThanOrEqual(12);
+        if (state === "expired") {
+          expect(sends).toBeGreaterThan(2);
+          expect(got.some((counts) => (counts["ERR_OAUTH_STORE_TRANSIENT"] ?? 0) > 0)).toBe(true);
+          expect(got.every((counts) => counts["served"] === undefined)).toBe(true);
+        } else expect(got.map((counts) => Object.keys(counts))).toEqual(got.map(() => ["served"]));
+      }
+      const over = Math.max(...reports.map((report) => report.longestOverMs));
+      figure("10 minutes, longest wait past a deadline in real ms", over);
+      expect(over).toBeLessThan(2000);
+    } finally {
+      await server.close();
+    }
+  });
 
   it.each(["sent", "answered"])(
     "kill -9 when the answer was %s and not sealed: one more attempt, and its refusal is called an interrupted refresh",
@@ -113,3 +330,13 @@ describe("several processes", () => {
     },
   );
 });
+
+/** Whether anything of an answer stands in the record of the home's refresh token. */
+async function hasBody(home: string): Promise<boolean> {
+  const [latest] = await readSpendRecords({ home, key: KEY });
+  if (!latest) return false;
+  const { createHash } = await import("node:crypto");
+  const name = `${latest.fingerprint}.${latest.attempt}`;
+  const record = join(home, "spend", createHash("sha256").update(KEY).digest("hex"), name);
+  return (await readFile(record)).subarray(4096).some((byte) => byte !== 0);
+}

@@ -7,6 +7,21 @@ export const promises = {
       "However many callers and processes ask for one expired credential, its refresh token is sent once and all get the result.",
     room,
   },
+  "oauth-store/storm": {
+    promise:
+      "50 callers in each of 8 processes that meet an expired credential with a one-time refresh token cause one grant, and all 400 get its result, also when the lock excludes nobody.",
+    room,
+  },
+  "oauth-store/outage": {
+    promise:
+      "An authorization server that fails or hangs for ten minutes gets at most 12 grants in all; a token that is still valid is served, and no caller waits past its own deadline.",
+    room,
+  },
+  "oauth-store/crash-in-login-and-logout": {
+    promise:
+      "A process killed during a login or a logout leaves the old credential, the new one or none, and never half of it.",
+    room,
+  },
   "oauth-store/late-rejection-adopts": {
     promise:
       "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",

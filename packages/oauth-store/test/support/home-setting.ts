@@ -11,6 +11,7 @@ import {
 import { fileStore } from "./file-store.ts";
 import { loopbackGrant } from "./loopback-grant.ts";
 import { KEY, type Session, type SessionOptions } from "./memory-setting.ts";
+import { checkFiles, SecretWatch } from "./secret-watch.ts";
 import { startTokenServer, type TokenServer } from "./token-server.ts";
 
 /** A home on disk, a token endpoint on loopback, and sessions on both. */
@@ -20,6 +21,8 @@ export interface HomeSetting extends AsyncDisposable {
   readonly store: CredentialStore;
   readonly path: string;
   readonly events: CredentialEvent[];
+  /** What is shown to it, and everything the sessions show, is searched for tokens in the end. */
+  readonly watch: SecretWatch;
   /** Each call is a session of its own, which shares nothing with the others but the files. */
   session(options?: Partial<SessionOptions>): Session;
   save(credential: OAuthCredential): Promise<void>;
@@ -34,12 +37,14 @@ export async function homeSetting(): Promise<HomeSetting> {
   const store = fileStore(home.path);
   const events: CredentialEvent[] = [];
   const sessions: Session[] = [];
+  const watch = new SecretWatch();
   return {
     home,
     tokens,
     store,
     path: home.file(".credentials.json"),
     events,
+    watch,
     session(options = {}) {
       const session = createCredentialSession({
         kind: oauthCredential,
@@ -52,7 +57,7 @@ export async function homeSetting(): Promise<HomeSetting> {
       });
       session.onEvent((event) => events.push(event));
       sessions.push(session);
-      return session;
+      return watch.session(session);
     },
     save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),
     async stored() {
@@ -67,9 +72,15 @@ export async function homeSetting(): Promise<HomeSetting> {
       return (await Promise.all(texts)).join("\n");
     },
     async [Symbol.asyncDispose]() {
-      for (const session of sessions) await session[Symbol.asyncDispose]();
-      await tokens.close();
-      await home.remove();
+      try {
+        for (const session of sessions) await session[Symbol.asyncDispose]();
+        watch.show(events);
+        watch.check(tokens.authority.issued);
+        await checkFiles(home.path, tokens.authority.issued);
+      } finally {
+        await tokens.close();
+        await home.remove();
+      }
     },
   };
 }

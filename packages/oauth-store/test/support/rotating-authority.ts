@@ -17,6 +17,8 @@ export class RotatingAuthority {
   /** Family of each refresh token that was issued and not used. */
   readonly live = new Map<string, string>();
   readonly used = new Map<string, string>();
+  /** Every token this ever handed out. */
+  readonly issued: string[] = [];
   readonly revokedFamilies = new Set<string>();
   readonly mischief: Mischief[] = [];
   expiresInS: number | undefined = 3600;
@@ -69,6 +71,8 @@ export class RotatingAuthority {
     this.#issued += 1;
     const refreshToken = `rt-${this.#issued}-${randomBytes(24).toString("base64url")}`;
     this.live.set(refreshToken, family);
-    return { accessToken: `at-${this.#issued}-${randomBytes(12).toString("base64url")}`, refreshToken };
+    const accessToken = `at-${this.#issued}-${randomBytes(12).toString("base64url")}`;
+    this.issued.push(accessToken, refreshToken);
+    return { accessToken, refreshToken };
   }
 }

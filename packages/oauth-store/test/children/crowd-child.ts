@@ -1,0 +1,90 @@
+import { connectParent } from "../../../../internal/test-kit/src/connect-parent.ts";
+import {
+  type CredentialSession,
+  createCredentialSession,
+  isCredentialError,
+  type LockProvider,
+  type OAuthCredential,
+  type OAuthView,
+  oauthCredential,
+} from "../../src/index.ts";
+import { fileStore } from "../support/file-store.ts";
+import { loopbackGrant } from "../support/loopback-grant.ts";
+import { uselessLocks } from "../support/useless-locks.ts";
+
+/** One of the homes this process has a session in. */
+export interface CrowdHome {
+  readonly home: string;
+  /** The point at which it says so and stands still for ever. */
+  readonly stopAt?: string | undefined;
+  readonly work?: "use" | "logout" | "login" | undefined;
+  readonly credential?: OAuthCredential | undefined;
+}
+
+export interface CrowdSetup {
+  readonly homes: readonly CrowdHome[];
+  readonly key: string;
+  readonly tokenUrl: string;
+  /** In each home. */
+  readonly callers: number;
+  /** All wait for each other there, once. */
+  readonly meetAt?: string | undefined;
+}
+
+/** Sessions in any number of homes; works through one round at each word of the parent, until that says `end`. */
+const port = connectParent();
+const setup = (await port.receive()) as CrowdSetup;
+const { homes, key, tokenUrl, callers, meetAt } = setup;
+let locks: LockProvider | undefined;
+let expected = homes.length;
+const met = Promise.withResolvers<void>();
+
+function open({ home, stopAt }: CrowdHome): CredentialSession<OAuthCredential, OAuthView> {
+  return createCredentialSession({
+    kind: oauthCredential,
+    store: fileStore(home, locks),
+    key,
+    home,
+    locks,
+    refreshGrant: loopbackGrant(tokenUrl),
+    random: () => 0,
+    faultPoint: async (name) => {
+      if (name === stopAt) {
+        port.send("standing");
+        await new Promise(() => {});
+      }
+      if (name !== meetAt) return;
+      expected -= 1;
+      if (expected === 0) {
+        port.send("met");
+        met.resolve();
+      }
+      await met.promise;
+    },
+  });
+}
+
+async function round(one: CrowdHome): Promise<unknown[]> {
+  const session = open(one);
+  const said = (error: unknown) => ({ code: isCredentialError(error) ? error.code : String(error) });
+  const use = () => session.ensureFresh().then(({ view }) => ({ accessToken: view.accessToken }), said);
+  const work =
+    one.work === "logout"
+      ? [session.logout().then(() => ({ done: true }), said)]
+      : one.work === "login" && one.credential
+        ? [session.login(one.credential).then(() => ({ done: true }), said)]
+        : Array.from({ length: callers }, use);
+  const results = await Promise.all(work);
+  await session[Symbol.asyncDispose]();
+  return results;
+}
+
+port.send("ready");
+for (;;) {
+  const word = await port.receive();
+  if (word === "end") break;
+  locks = word === "go without locks" ? uselessLocks : undefined;
+  const results = await Promise.all(homes.map(round));
+  port.send(results.flat());
+}
+port.close();
