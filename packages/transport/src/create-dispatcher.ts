@@ -72,10 +72,10 @@ export function createDispatcher(options: DispatcherOptions = {}): Dispatcher {
       : new RoutingDispatcher({
           direct,
           proxyFor: settings.proxyFor,
-          openProxy: (proxy) => {
+          openProxy: (proxy, tunnel) => {
             const opened = proxy.protocol.startsWith("socks")
               ? socksAgent(proxy, options, contexts)
-              : proxyAgent(proxy, pool, connect, contexts);
+              : proxyAgent(proxy, { pool, connect, contexts, tunnel });
             return gate === undefined ? opened : opened.compose(proxiedEgress(gate));
           },
         });

@@ -2,16 +2,23 @@ import { type Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } fr
 import { ProxyFault } from "./proxy-fault.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
+export interface ProxyAgentOptions {
+  readonly pool: Agent.Options;
+  /** How servers are connected to, behind the proxy. */
+  readonly connect: buildConnector.BuildOptions;
+  readonly contexts: TlsContexts;
+  /** Reaches http origins through CONNECT as well. */
+  readonly tunnel: boolean;
+}
+
 /** An agent that reaches https origins through CONNECT and http origins by forwarding. */
-export function proxyAgent(
-  proxy: URL,
-  pool: Agent.Options,
-  connect: buildConnector.BuildOptions,
-  { forProxies }: TlsContexts,
-): Dispatcher {
+export function proxyAgent(proxy: URL, options: ProxyAgentOptions): Dispatcher {
+  const { pool, connect, tunnel } = options;
+  const { forProxies } = options.contexts;
   return new ProxyAgent({
     ...pool,
     uri: proxy.href,
+    proxyTunnel: tunnel,
     requestTls: connect,
     proxyTls: { allowH2: false, ...(forProxies === undefined ? {} : { secureContext: forProxies }) },
     // The proxy's answer to CONNECT is part of connecting.

@@ -5,11 +5,13 @@ export interface RoutingOptions {
   readonly direct: Dispatcher;
   /** The proxy for an origin, or undefined. */
   readonly proxyFor: (origin: URL) => URL | undefined;
-  readonly openProxy: (proxy: URL) => Dispatcher;
+  /** `tunnel` asks for one also where http would be forwarded. */
+  readonly openProxy: (proxy: URL, tunnel: boolean) => Dispatcher;
 }
 
 /**
  * Sends each request directly or through the proxy of its origin; one agent per proxy, opened when first used.
+ * What leaves HTTP (a WebSocket) is tunnelled: forwarding proxies do not hand on an upgrade.
  *
  * The methods are closures: `compose` calls them on a Proxy, which has no private fields, and an inspected dispatcher
  * must not show the passwords of its proxies.
@@ -25,18 +27,20 @@ export class RoutingDispatcher extends Dispatcher {
     const all = () => [direct, ...proxies.values()];
 
     let isClosed = false;
-    const route = (origin: URL): Dispatcher => {
+    const route = (origin: URL, tunnel: boolean): Dispatcher => {
       // A closed agent says so itself, and nothing may be opened any more.
       const proxy = isClosed ? undefined : proxyFor(origin);
       if (proxy === undefined) return direct;
-      const known = proxies.get(proxy.href);
+      const key = `${proxy.href}${tunnel ? " tunnel" : ""}`;
+      const known = proxies.get(key);
       if (known !== undefined) return known;
-      const opened = openProxy(proxy);
-      proxies.set(proxy.href, opened);
+      const opened = openProxy(proxy, tunnel);
+      proxies.set(key, opened);
       return opened;
     };
 
-    this.dispatch = (options, handler) => route(new URL(options.origin ?? "")).dispatch(options, handler);
+    this.dispatch = (options, handler) =>
+      route(new URL(options.origin ?? ""), Boolean(options.upgrade)).dispatch(options, handler);
     this.close = ((callback?: () => void) => {
       isClosed = true;
       return settled(

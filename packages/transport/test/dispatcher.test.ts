@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { proves, selfSignedCa, startScriptedServer, temporaryHome } from "@hawser/test-kit";
+import { expectNoSecret, proves, selfSignedCa, startScriptedServer, temporaryHome } from "@hawser/test-kit";
 import type { Dispatcher } from "undici";
 import { afterEach, describe, expect, it } from "vitest";
 import {
@@ -84,6 +84,26 @@ describe("a proxy from the environment", () => {
     expect(proxy.credentials).toEqual([`Basic ${Buffer.from("user:p@ss").toString("base64")}`]);
     expect(server.seen[0]?.headers["proxy-authorization"]).toBeUndefined();
   });
+
+  it.each(["http", "socks5"])(
+    "over %s is not shown with its password by an inspected dispatcher",
+    proves("transport/no-secrets"),
+    async (scheme) => {
+      const dispatcher = createDispatcher({
+        env: { ALL_PROXY: `${scheme}://user:planted-password@127.0.0.1:1` },
+        proxyLoopback: true,
+        egress: { reach: "no-metadata" },
+      });
+      made.push(dispatcher);
+      const transport = createUndiciTransport({ dispatcher });
+      const error = await failure(transport.send(get(new URL("http://127.0.0.1/"))));
+
+      expect(error.code).toBe("ERR_TRANSPORT_PROXY");
+      expectNoSecret(error, ["planted-password"]);
+      expectNoSecret(dispatcher, ["planted-password"]);
+      expectNoSecret(transport, ["planted-password"]);
+    },
+  );
 
   it("is left aside for loopback and for NO_PROXY", proves("transport/proxy"), async () => {
     await using server = await startScriptedServer();

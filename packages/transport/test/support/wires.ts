@@ -29,7 +29,7 @@ export type WireName = (typeof WIRES)[number];
 
 export const isProxied = (wire: WireName): boolean =>
   wire === "a forwarding proxy" || wire === "TLS in a tunnel";
-export const isTls = (wire: WireName): boolean => wire === "TLS" || wire === "TLS in a tunnel";
+const isTls = (wire: WireName): boolean => wire === "TLS" || wire === "TLS in a tunnel";
 
 export interface Wire extends AsyncDisposable {
   /** Reaches its servers; the caller closes it. */
