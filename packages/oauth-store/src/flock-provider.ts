@@ -6,6 +6,7 @@ import { fileError } from "./file-error.ts";
 import type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider.ts";
 import { loadNativeLock, type NativeLock } from "./native-lock.ts";
 import { oneAtATime, within } from "./one-at-a-time.ts";
+import { queueByPath } from "./queue-by-path.ts";
 import { assertOwnFile, ensurePrivateDirectory } from "./safe-path.ts";
 
 const FIRST_POLL_MS = 1;
@@ -26,7 +27,8 @@ const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 
 /**
  * Real file locks: flock(2), on Windows LockFileEx. They exclude other programs that use the same, and the kernel
- * frees them when the holder dies. Locking never blocks a thread: it polls, with jitter. On a network or FUSE file
+ * frees them when the holder dies. Callers of one provider queue for a path; the first of them polls, with jitter, and
+ * never blocks a thread. On a network or FUSE file
  * system, where even a try may block, it is made on another thread, one at a time per provider: give all sessions on
  * such a file system the same provider. The native library is loaded at the first lock; without it every call throws
  * `ERR_OAUTH_STORE_LOCK_UNAVAILABLE`.
@@ -42,7 +44,7 @@ export function flockProvider(): LockProvider {
   const tryLock = (descriptor: number, path: string): boolean | Promise<boolean> =>
     provesDeath(path) ? native().tryLock(descriptor) : inTurn(() => native().tryLockAside(descriptor));
   return Object.freeze({
-    acquire: (path: string, options?: LockAcquireOptions) => acquire(native(), tryLock, path, options),
+    acquire: queueByPath((path, options) => acquire(native(), tryLock, path, options)),
     tryLock,
     unlock: (descriptor: number) => native().unlock(descriptor),
     provesDeath,

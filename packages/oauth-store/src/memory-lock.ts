@@ -1,12 +1,16 @@
 import { CredentialError } from "./errors.ts";
 import type { HeldLock } from "./lock-provider.ts";
 
-interface MemoryLock {
-  acquire(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<HeldLock>;
+export interface MemoryLock {
+  acquire(options: {
+    timeoutMs: number;
+    signal?: AbortSignal | undefined;
+    onContention?: (() => void) | undefined;
+  }): Promise<HeldLock>;
 }
 
-/** A lock among the callers of one object, in the order in which they came. */
-export function createMemoryLock(): MemoryLock {
+/** A lock among the callers of one object, in the order in which they came. `what` is for the error. */
+export function createMemoryLock(what = "the credential's lock"): MemoryLock {
   const waiting: (() => void)[] = [];
   let held = false;
 
@@ -27,7 +31,7 @@ export function createMemoryLock(): MemoryLock {
   };
 
   return {
-    acquire({ timeoutMs, signal }) {
+    acquire({ timeoutMs, signal, onContention }) {
       signal?.throwIfAborted();
       if (!held) {
         held = true;
@@ -51,12 +55,12 @@ export function createMemoryLock(): MemoryLock {
       const timer = setTimeout(() => {
         leave();
         reject(
-          new CredentialError("ERR_OAUTH_STORE_LOCK_TIMEOUT", "the credential's lock was not free in time"),
+          new CredentialError("ERR_OAUTH_STORE_LOCK_TIMEOUT", `not free within ${timeoutMs} ms: ${what}`),
         );
       }, timeoutMs);
-      timer.unref();
       signal?.addEventListener("abort", onAbort, { once: true });
       waiting.push(take);
+      onContention?.();
       return promise;
     },
   };

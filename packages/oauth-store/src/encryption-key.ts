@@ -1,0 +1,92 @@
+import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
+import { CredentialError } from "./errors.ts";
+import { createKeyringAccess } from "./keyring-access.ts";
+import type { KeyringProvider } from "./keyring-provider.ts";
+import { readRegularFile } from "./read-regular-file.ts";
+import { ensurePrivateDirectory } from "./safe-path.ts";
+import { systemKeyring } from "./system-keyring.ts";
+import { writeFileAtomic } from "./write-file-atomic.ts";
+
+/** A key in an entry of the keyring. */
+export interface KeyringKeyPlace {
+  readonly service: string;
+  readonly account: string;
+  /** Longest wait for the keyring, an unlock prompt included. @defaultValue 10_000 */
+  readonly timeoutMs?: number | undefined;
+  /** @defaultValue systemKeyring() */
+  readonly provider?: KeyringProvider | undefined;
+}
+
+/** Where the key of an encrypted file is: in the keyring, or in a file when the user says so. */
+export type EncryptionKeyPlace = { readonly keyring: KeyringKeyPlace } | { readonly file: string };
+
+/** The key and a name for it that tells nothing. */
+export interface EncryptionKey {
+  readonly id: string;
+  readonly key: KeyObject;
+}
+
+/** Reads the key, or makes it; the caller holds the lock of the file that it opens. */
+export interface EncryptionKeySource {
+  read(): Promise<EncryptionKey | undefined>;
+  create(): Promise<EncryptionKey>;
+  settled(): Promise<void> | undefined;
+}
+
+const KEY_BYTES = 32;
+
+export function encryptionKeySource(place: EncryptionKeyPlace): EncryptionKeySource {
+  const { read, write, settled } = "file" in place ? inFile(place.file) : inKeyring(place.keyring);
+  return {
+    settled,
+    async read() {
+      const text = await read();
+      return text === undefined ? undefined : parseKey(text.trim());
+    },
+    async create() {
+      const text = randomBytes(KEY_BYTES).toString("base64");
+      await write(text);
+      return parseKey(text);
+    },
+  };
+}
+
+interface KeyText {
+  readonly read: () => Promise<string | undefined>;
+  readonly write: (text: string) => Promise<void>;
+  readonly settled: () => Promise<void> | undefined;
+}
+
+function inFile(path: string): KeyText {
+  return {
+    read: () => readRegularFile(path),
+    async write(text) {
+      ensurePrivateDirectory(dirname(path));
+      await writeFileAtomic(path, `${text}\n`);
+    },
+    settled: () => undefined,
+  };
+}
+
+function inKeyring(place: KeyringKeyPlace): KeyText {
+  const { service, account, timeoutMs = 10_000, provider = systemKeyring() } = place;
+  const access = createKeyringAccess({ service, keyring: provider });
+  const untilMs = () => performance.now() + timeoutMs;
+  return {
+    read: () => access.get(account, untilMs()),
+    write: (text) => access.set(account, text, untilMs()),
+    settled: () => access.settled(),
+  };
+}
+
+function parseKey(text: string): EncryptionKey {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length !== KEY_BYTES) {
+    throw new CredentialError("ERR_OAUTH_STORE_UNDECRYPTABLE", "what stands at the key's place is no key", {
+      reason: "no-key",
+    });
+  }
+  const id = createHash("sha256").update("hawser oauth-store key id v1\0").update(bytes).digest("hex");
+  return { id: id.slice(0, 16), key: createSecretKey(bytes) };
+}

@@ -1,0 +1,126 @@
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+import { CredentialError } from "./errors.ts";
+import type { KeyringEntry, KeyringProvider } from "./keyring-provider.ts";
+
+const PACKAGE = "@napi-rs/keyring";
+
+interface Reply {
+  readonly id: number;
+  readonly value?: string | boolean | null;
+  readonly failure?: string;
+  /** The package is there and cannot be loaded: its binary for this platform is not. */
+  readonly missing?: boolean;
+}
+
+/**
+ * The operating system's keyring: Keychain, Credential Manager, on Linux always the Secret Service, never the
+ * kernel's keyring, which forgets. Needs the package `@napi-rs/keyring`, which is loaded at the first use, in a
+ * thread of its own: a desktop that does not answer would else stop the event loop. Without the package every call
+ * throws `ERR_OAUTH_STORE_KEYRING_MISSING`.
+ */
+export function systemKeyring(): KeyringProvider {
+  let thread: KeyringThread | undefined;
+  const ask = (operation: string, service: string, account: string, secret?: string) => {
+    if (!thread?.isAlive()) thread = startThread();
+    return thread.ask({ operation, service, account, secret });
+  };
+  return Object.freeze({
+    entry: (service: string, account: string): KeyringEntry =>
+      Object.freeze({
+        async get() {
+          const value = await ask("get", service, account);
+          return typeof value === "string" ? value : undefined;
+        },
+        async set(secret: string) {
+          await ask("set", service, account, secret);
+        },
+        async remove() {
+          return (await ask("remove", service, account)) === true;
+        },
+      }),
+  });
+}
+
+interface KeyringCall {
+  readonly operation: string;
+  readonly service: string;
+  readonly account: string;
+  readonly secret: string | undefined;
+}
+
+interface KeyringThread {
+  isAlive(): boolean;
+  ask(call: KeyringCall): Promise<Reply["value"]>;
+}
+
+function startThread(): KeyringThread {
+  const worker = new Worker(PROGRAM, { eval: true, workerData: locate(), stdout: true, stderr: true });
+  const waiting = new Map<number, (reply: Reply) => void>();
+  let alive = true;
+  let calls = 0;
+  const end = () => {
+    alive = false;
+    for (const [id, answer] of [...waiting]) answer({ id, failure: "the thread has ended" });
+  };
+  worker.unref();
+  worker.on("message", (reply: Reply) => waiting.get(reply.id)?.(reply));
+  worker.on("error", end);
+  worker.on("exit", end);
+  return {
+    isAlive: () => alive,
+    ask(call) {
+      calls += 1;
+      const id = calls;
+      // While something is asked for, the process stays: a save must not end halfway.
+      worker.ref();
+      return new Promise((resolve, reject) => {
+        waiting.set(id, ({ value, failure, missing = false }) => {
+          waiting.delete(id);
+          if (waiting.size === 0) worker.unref();
+          if (failure === undefined) resolve(value);
+          else reject(missing ? notInstalled() : new Error(failure));
+        });
+        worker.postMessage({ id, ...call });
+      });
+    },
+  };
+}
+
+function locate(): string {
+  try {
+    return createRequire(import.meta.url).resolve(PACKAGE);
+  } catch {
+    throw notInstalled();
+  }
+}
+
+function notInstalled(): CredentialError {
+  return new CredentialError(
+    "ERR_OAUTH_STORE_KEYRING_MISSING",
+    `the keyring store needs the package ${PACKAGE}: install it (it is an optional peer dependency) or use another store`,
+  );
+}
+
+/** What the thread runs. Making an entry connects to the desktop and blocks; the calls themselves do not. */
+const PROGRAM = `
+const { parentPort, workerData } = require("node:worker_threads");
+let AsyncEntry;
+parentPort.on("message", async ({ id, operation, service, account, secret }) => {
+  try {
+    AsyncEntry ??= require(workerData).AsyncEntry;
+  } catch (error) {
+    return parentPort.postMessage({ id, failure: "not loaded", missing: true });
+  }
+  try {
+    const entry = new AsyncEntry(service, account, { linux: { store: "secret-service" } });
+    let value = null;
+    if (operation === "get") value = await entry.getPassword();
+    else if (operation === "set") await entry.setPassword(secret);
+    else value = await entry.deleteCredential();
+    parentPort.postMessage({ id, value });
+  } catch (error) {
+    parentPort.postMessage({ id, failure: String(error && error.message) });
+  }
+});
+`;
