@@ -2,9 +2,10 @@ import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
 import { peek, type StoredCredential } from "./look.ts";
+import { nextStarter } from "./next-starter.ts";
 import { summarize } from "./read-spend-records.ts";
 import { WRONG_ACCOUNT } from "./refusal.ts";
-import { readSealed } from "./starter-view.ts";
+import { readSealed, starterView } from "./starter-view.ts";
 
 type Verdict = CredentialExplanation["verdict"];
 
@@ -69,7 +70,9 @@ async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>
     case "settled":
       return (await readSealed(engine, stored)) ? "in-progress" : "superseded";
     case "held":
-      return (await engine.ledger.ownerOf(record)) === "alive" ? "held-elsewhere" : "in-progress";
+      return nextStarter(await starterView(engine, stored, undefined)).do === "held"
+        ? "held-elsewhere"
+        : "in-progress";
     case "unknown":
     case "deferred":
       return "deferred";

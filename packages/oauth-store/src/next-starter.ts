@@ -50,7 +50,7 @@ export function nextStarter(view: StarterView): StarterStep {
     case "claimed":
       return afterClaim(view, record, header);
     case "held":
-      return view.owner === "alive" ? { do: "held" } : afterClaim(view, record, header);
+      return mayLive(view, header.leaseUntilMs) ? { do: "held" } : afterClaim(view, record, header);
     case "unknown":
     case "deferred":
       return afterBackoff(view, header, header.nextAtMs ?? header.claimedAtMs, header.failures);
@@ -71,8 +71,7 @@ function afterClaim(
   header: SpendHeader | undefined,
 ): StarterStep {
   const leaseUntilMs = header?.leaseUntilMs ?? record.writtenAtMs + LEASE_MS;
-  const mayLive = view.owner === "alive" || (view.owner === "unproven" && view.nowMs < leaseUntilMs);
-  if (mayLive) return { do: "wait" };
+  if (mayLive(view, leaseUntilMs)) return { do: "wait" };
   // It died between the body and the header: what it received is here.
   if (view.bodyOpens) return { do: "finish", restore: false };
   const failures = (header?.failures ?? 0) + 1;
@@ -80,6 +79,11 @@ function afterClaim(
   const claimedAtMs = header?.claimedAtMs ?? record.writtenAtMs;
   const nextAtMs = claimedAtMs + spendBackoffMs(failures, 0.5);
   return waitOrClaim(view, { attempt: record.attempt, claimedAtMs, nextAtMs, failures, code: "interrupted" });
+}
+
+/** Where a free lock proves nothing, its owner counts as living until the lease ends. */
+function mayLive(view: StarterView, leaseUntilMs: number): boolean {
+  return view.owner === "alive" || (view.owner === "unproven" && view.nowMs < leaseUntilMs);
 }
 
 function afterBackoff(

@@ -1,3 +1,5 @@
+import { storePromises } from "./store-promises.ts";
+
 const room = "oauth-store";
 
 /** What this room promises; each is proved by at least one test that names it. */
@@ -20,6 +22,30 @@ export const promises = {
   "oauth-store/crash-in-login-and-logout": {
     promise:
       "A process killed during a login or a logout leaves the old credential, the new one or none, and never half of it.",
+    room,
+  },
+  "oauth-store/hold-limits": {
+    promise:
+      "A refresh holds its lock for 55 s at most: the answer is waited for until second 45, the save until second 55, and nothing is sent when that could not be kept.",
+    room,
+  },
+  "oauth-store/lock-kept": {
+    promise:
+      "A lock that somebody keeps past the limit ends in an error that names it; nothing is changed or lost by it, a valid token is served, and a login made meanwhile is saved later.",
+    room,
+  },
+  "oauth-store/clock-jumps": {
+    promise: "A clock that jumps by a day costs one refresh at most, no login, and no wait above 15 minutes.",
+    room,
+  },
+  "oauth-store/explains": {
+    promise:
+      "explain() tells a refusal, an interrupted refresh, a reuse without our lock, a logout here, elsewhere and without our lock apart; the status carries the server's reason.",
+    room,
+  },
+  "oauth-store/nested-downwards": {
+    promise:
+      "A grant that needs another credential may wait for one further down only; anything else is refused at once instead of deadlocking.",
     room,
   },
   "oauth-store/late-rejection-adopts": {
@@ -156,4 +182,5 @@ export const promises = {
     promise: "Without the lock library nothing is spent, and the error says what to install.",
     room,
   },
+  ...storePromises,
 } as const;

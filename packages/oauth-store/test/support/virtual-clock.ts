@@ -1,0 +1,39 @@
+import type { CredentialClock } from "../../src/index.ts";
+
+/** Time that stands still until it is moved: `advance` moves both clocks and runs what is due, `jump` the wall clock alone. */
+export function virtualClock(): CredentialClock & {
+  advance(ms: number): Promise<void>;
+  jump(ms: number): void;
+} {
+  const startMs = Date.now();
+  let timers: { atMs: number; run: () => void }[] = [];
+  let nowMs = 0;
+  let skewMs = 0;
+  return {
+    wallMs: () => startMs + nowMs + skewMs,
+    monotonicMs: () => nowMs,
+    after(delayMs, run) {
+      const timer = { atMs: nowMs + delayMs, run };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((one) => one !== timer);
+      };
+    },
+    async advance(ms) {
+      const untilMs = nowMs + ms;
+      for (;;) {
+        // What was started by the last timer gets its turn first.
+        await new Promise((resolve) => setImmediate(resolve));
+        const next = timers.filter((one) => one.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+        if (!next) break;
+        timers = timers.filter((one) => one !== next);
+        nowMs = Math.max(nowMs, next.atMs);
+        next.run();
+      }
+      nowMs = untilMs;
+    },
+    jump(ms) {
+      skewMs += ms;
+    },
+  };
+}
