@@ -54,6 +54,18 @@ describe(classifyFault, () => {
     expect({ ...cause, message: cause?.message }).toEqual({ code: "ECONNRESET", message: "read ECONNRESET" });
   });
 
+  it("takes the sting out of a peer's words, and shortens them", proves("transport/no-secrets"), () => {
+    const words = `not in: DNS:\u001b[31mred\u009b2J\u202egnp.exe\r\n${"x".repeat(10_000)}`;
+
+    const { code, cause } = classifyFault(fault("ERR_TLS_CERT_ALTNAME_INVALID", words));
+
+    expect(code).toBe("ERR_TRANSPORT_TLS_NAME");
+    expect(cause?.message.slice(0, 39)).toBe(
+      "not in: DNS:\ufffd[31mred\ufffd2J\ufffdgnp.exe\ufffd\ufffdxxxxxx",
+    );
+    expect(cause?.message.length).toBe(500);
+  });
+
   it("survives what is no error", () => {
     expect(classifyFault("text")).toEqual({
       code: "ERR_TRANSPORT_RESET",

@@ -167,5 +167,16 @@ function faultChain(fault: unknown): readonly Fault[] {
  * the bytes that were read.
  */
 function safeCause(fault: Fault): Error {
-  return Object.assign(new Error(fault.message), fault.code === undefined ? {} : { code: fault.code });
+  return Object.assign(
+    new Error(printable(fault.message)),
+    fault.code === undefined ? {} : { code: fault.code },
+  );
 }
+
+/** A certificate's names are the peer's words: none may reach a terminal as a command, or turn a line around. */
+function printable(message: string): string {
+  return message.slice(0, 500).replace(UNPRINTABLE, "\ufffd");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

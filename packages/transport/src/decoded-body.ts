@@ -2,6 +2,7 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import { type ContentCoding, decoder } from "./content-codings.ts";
 import type { BodySource } from "./create-http-response.ts";
 import { isTransportError, TransportError } from "./errors.ts";
+import { ZstdFrames } from "./zstd-frames.ts";
 
 export interface DecompressOptions {
   /**
@@ -58,6 +59,7 @@ class DecodedStage implements BodySource {
   readonly #options: DecodedBodyOptions;
   #decoder: (Transform & { readonly bytesWritten?: number }) | undefined;
   #pieces: AsyncIterator<Uint8Array> | undefined;
+  readonly #frames: ZstdFrames | undefined;
   #encodedBytes = 0;
   #decodedBytes = 0;
 
@@ -71,6 +73,7 @@ class DecodedStage implements BodySource {
     this.#coding = coding;
     this.#wireBytes = wireBytes;
     this.#options = options;
+    this.#frames = coding === "zstd" ? new ZstdFrames() : undefined;
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -110,6 +113,7 @@ class DecodedStage implements BodySource {
     if (step.done !== true) return step;
     // zlib stops at the end of the first stream; what is left must not be lost without a word.
     if ((this.#decoder?.bytesWritten ?? 0) < this.#encodedBytes) throw new Error("bytes after the end");
+    if (this.#frames?.isWhole === false) throw new Error("unexpected end");
     return { done: true, value: undefined };
   }
 
@@ -117,6 +121,7 @@ class DecodedStage implements BodySource {
     let step: IteratorResult<Uint8Array> = { value: first };
     while (step.done !== true) {
       this.#encodedBytes += step.value.byteLength;
+      this.#frames?.feed(step.value);
       yield step.value;
       step = await this.#source.next();
     }
