@@ -1,9 +1,8 @@
 import type { Dispatcher } from "undici";
 import { labelled } from "./check-request.ts";
 import { classifyFault } from "./classify-fault.ts";
-import { contentCodings, decodedHeaders } from "./content-codings.ts";
 import { type BodySource, sourcedResponse } from "./create-http-response.ts";
-import { decodedBody } from "./decoded-body.ts";
+import { decodedResponse } from "./decoded-response.ts";
 import { isTransportError, type RequestSent, TransportError, type TransportErrorCode } from "./errors.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
 import type { HeaderList, HttpRequest } from "./http-request.ts";
@@ -33,9 +32,7 @@ export interface ExchangeOptions {
 /** How much of a body is kept for a slow reader before the socket is paused. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
-/** RFC 9110 knows no bound; nobody needs more, and each multiplies what comes out. */
-const MAX_CODINGS = 2;
-
+/** By how much what arrives may be more than what comes out; it must not be endless when nothing does. */
 const CODING_SLACK_BYTES = 64 * 1024;
 
 /**
@@ -123,30 +120,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const { request, decompress, watch } = this.#options;
     watch?.head(status, this.#sentBytes());
     const list = responseHeaders(controller.rawHeaders, headers);
-    const response =
-      decompress === undefined
-        ? sourcedResponse(status, request.url, list, this)
-        : this.#decoded(status, list, decompress.maxRatio);
-    this.#head?.resolve(response);
+    const decoded = decompress === undefined ? undefined : this.#decoded(status, list, decompress.maxRatio);
+    this.#head?.resolve(decoded ?? sourcedResponse(status, request.url, list, this));
     this.#head = undefined;
-  }
-
-  #decoded(status: number, headers: HeaderList, maxRatio: number): HttpResponse {
-    const { request, maxResponseBytes: maxBytes } = this.#options;
-    const { url, method } = request;
-    const codings = method === "HEAD" || status === 204 || status === 304 ? [] : contentCodings(headers);
-    if (codings.length === 0) return sourcedResponse(status, url, headers, this);
-    if (codings.length > MAX_CODINGS) {
-      this.#fail("ERR_TRANSPORT_DECODING", `the response body has more than ${MAX_CODINGS} codings`);
-    }
-    // What arrives may be a little more than what comes out, and must not be endless when nothing does.
-    if (maxBytes > 0) this.#maxBytes = maxBytes + CODING_SLACK_BYTES;
-    return sourcedResponse(
-      status,
-      url,
-      decodedHeaders(headers),
-      decodedBody(this, { codings, maxRatio, maxBytes, url }),
-    );
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
@@ -232,6 +208,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#pieces.length = 0;
     this.#isCancelled = true;
     this.#fail("ERR_TRANSPORT_ABORTED", "the response body was cancelled");
+  }
+
+  #decoded(status: number, headers: HeaderList, maxRatio: number): HttpResponse | undefined {
+    const { request, maxResponseBytes: maxBytes } = this.#options;
+    const response = decodedResponse({ request, status, headers, source: this, maxRatio, maxBytes });
+    if (response !== undefined && maxBytes > 0) this.#maxBytes = maxBytes + CODING_SLACK_BYTES;
+    return response;
   }
 
   #touch(): void {
