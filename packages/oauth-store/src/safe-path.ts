@@ -8,7 +8,7 @@ export function ensurePrivateDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw fileError(error, path);
+    throw fileError(reasonOf(error, path), path);
   }
   assertPrivateDirectory(path);
 }
@@ -48,6 +48,17 @@ export function isMountPoint(path: string): boolean {
       .some((line) => unescapeOctal(line.split(" ")[4] ?? "") === target);
   } catch {
     return false; // Without /proc nothing can be said; the rename will fail by itself.
+  }
+}
+
+/** Making a directory with its parents says ENOENT where making the one says what is the matter. */
+function reasonOf(error: unknown, path: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") return error;
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return error;
+  } catch (reason) {
+    return reason;
   }
 }
 

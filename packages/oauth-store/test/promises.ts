@@ -48,6 +48,31 @@ export const promises = {
       "A grant that needs another credential may wait for one further down only; anything else is refused at once instead of deadlocking.",
     room,
   },
+  "oauth-store/disk-full": {
+    promise:
+      "A full disk keeps anything from being spent; one that fills after the send loses no answer, because its place was taken before.",
+    room,
+  },
+  "oauth-store/mounted-file": {
+    promise:
+      "From a single file that is a mount of its own nothing is spent, and the error says why; its valid token is used.",
+    room,
+  },
+  "oauth-store/stays-to-save": {
+    promise:
+      "A process does not end by running out of work between a send and its save, or with a login that could not be saved yet.",
+    room,
+  },
+  "oauth-store/durable-order": {
+    promise:
+      "Claim, answer, note and store are each on the disk before the next step, and the record is settled last.",
+    room,
+  },
+  "oauth-store/remote-locks": {
+    promise:
+      "On network file systems a lock is tried on another thread, one at a time, so that a server that does not answer blocks no more than that.",
+    room,
+  },
   "oauth-store/late-rejection-adopts": {
     promise:
       "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",
