@@ -5,6 +5,7 @@ import type { HttpRequest } from "./http-request.ts";
 export function checkRequest(request: HttpRequest): void {
   checkUrl(request.url);
   checkSendable(request);
+  checkDeadline(request);
 }
 
 /** The part of it that is about the URL alone. */
@@ -20,7 +21,7 @@ export function checkUrl(url: URL): void {
   }
 }
 
-/** The part of it that can change from one sending to the next. */
+/** The part of it that can change from one sending to the next, without the deadline. */
 export function checkSendable({ method, url, signal, operation }: HttpRequest): void {
   if (method.toUpperCase() === "CONNECT") {
     throw new TransportError("ERR_TRANSPORT_INVALID_REQUEST", "CONNECT is not a request", { url });
@@ -31,16 +32,17 @@ export function checkSendable({ method, url, signal, operation }: HttpRequest): 
       cause: signal.reason,
     });
   }
-  if (operation?.remainingMs() === 0) {
-    throw new TransportError(
-      "ERR_TRANSPORT_TIMEOUT",
-      labelled(operation, "the operation's deadline passed"),
-      {
-        url,
-        retry: "never",
-      },
-    );
-  }
+}
+
+/** Milliseconds that the operation has left; it is too late to send at 0. */
+export function checkDeadline({ url, operation }: HttpRequest): number {
+  if (operation === undefined) return Number.POSITIVE_INFINITY;
+  const remainingMs = operation.remainingMs();
+  if (remainingMs > 0) return remainingMs;
+  throw new TransportError("ERR_TRANSPORT_TIMEOUT", labelled(operation, "the operation's deadline passed"), {
+    url,
+    retry: "never",
+  });
 }
 
 /** The operation's label before the text, when there is one. */

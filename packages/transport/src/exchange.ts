@@ -2,6 +2,7 @@ import type { Dispatcher } from "undici";
 import { labelled } from "./check-request.ts";
 import { classifyFault } from "./classify-fault.ts";
 import { type BodySource, sourcedResponse } from "./create-http-response.ts";
+import type { Deadline, DeadlineTimers } from "./deadline-timers.ts";
 import { decodedResponse } from "./decoded-response.ts";
 import { isTransportError, type RequestSent, TransportError, type TransportErrorCode } from "./errors.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
@@ -23,6 +24,7 @@ export interface ExchangeOptions {
   /** Undoes content codings; undefined leaves the body as it comes. */
   readonly decompress: { readonly maxRatio: number } | undefined;
   readonly watch: ExchangeWatch | undefined;
+  readonly deadlines: DeadlineTimers;
   /** Of a body in memory, for those who watch. */
   readonly requestBytes: number;
   /** Somebody reads or cancels the body. */
@@ -55,7 +57,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #isCancelled = false;
   #isTouched = false;
   #connectTimer: NodeJS.Timeout | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
+  #deadline: Deadline | undefined;
+  #isDispatching = false;
   #onAbort: (() => void) | undefined;
 
   constructor(options: ExchangeOptions) {
@@ -63,29 +66,33 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#maxBytes = options.maxResponseBytes;
   }
 
-  /** Sends the request; resolves when the response head is here. */
-  run(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): Promise<HttpResponse> {
+  /** Sends the request; resolves when the response head is here. `remainingMs` is what the operation has left. */
+  run(
+    dispatcher: Dispatcher,
+    options: Dispatcher.DispatchOptions,
+    remainingMs: number,
+  ): Promise<HttpResponse> {
     const { request, connectTimeoutMs, totalTimeoutMs } = this.#options;
-    const { signal, operation } = request;
-    const remainingMs = operation?.remainingMs() ?? Number.POSITIVE_INFINITY;
+    const { signal } = request;
     if (signal !== undefined) {
       this.#onAbort = () => this.#fail("ERR_TRANSPORT_ABORTED", "aborted by the caller", signal.reason);
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
     const totalMs = totalTimeoutMs > 0 ? totalTimeoutMs : Number.POSITIVE_INFINITY;
     const deadlineMs = Math.min(totalMs, remainingMs);
-    if (deadlineMs <= LONGEST_TIMER_MS) {
-      this.#deadlineTimer = setTimeout(
-        () => (remainingMs <= totalMs ? this.#deadlinePassed() : this.#totalPassed()),
-        Math.ceil(deadlineMs),
+    if (deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.#deadline = this.#options.deadlines.start(deadlineMs, () =>
+        remainingMs <= totalMs ? this.#deadlinePassed() : this.#totalPassed(),
       );
     }
     const head = this.#head as PromiseWithResolvers<HttpResponse>;
+    this.#isDispatching = true;
     try {
       dispatcher.dispatch(options, this);
     } catch (fault) {
       this.onResponseError(undefined, fault);
     }
+    this.#isDispatching = false;
     if (connectTimeoutMs > 0 && this.#sent === "no" && this.#state === "open") {
       this.#connectTimer = setTimeout(
         () => this.#fail("ERR_TRANSPORT_CONNECT_TIMEOUT", "no connection within connectTimeoutMs"),
@@ -101,8 +108,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#controller = controller;
     clearTimeout(this.#connectTimer);
     // Nothing is written yet: a caller who left, or whose deadline passed meanwhile, has sent nothing.
-    if (this.#state === "open" && this.#options.request.operation?.remainingMs() === 0)
-      this.#deadlinePassed();
+    if (!this.#isDispatching && this.#state === "open") this.#checkDeadline();
     if (this.#failure !== undefined) {
       controller.abort(this.#failure);
       return;
@@ -223,6 +229,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#options.onTouched();
   }
 
+  #checkDeadline(): void {
+    if (this.#options.request.operation?.remainingMs() === 0) this.#deadlinePassed();
+  }
+
   /** Past the operation's own deadline no further attempt can help. */
   #deadlinePassed(): void {
     this.#end(
@@ -288,11 +298,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   #release(): void {
     clearTimeout(this.#connectTimer);
-    clearTimeout(this.#deadlineTimer);
+    if (this.#deadline !== undefined) this.#options.deadlines.stop(this.#deadline);
     if (this.#onAbort !== undefined)
       this.#options.request.signal?.removeEventListener("abort", this.#onAbort);
   }
 }
-
-/** setTimeout fires at once above this; a deadline so far away needs no timer. */
-const LONGEST_TIMER_MS = 2_147_483_647;

@@ -1,6 +1,7 @@
 import { Agent, type Dispatcher } from "undici";
-import { checkSendable, checkUrl } from "./check-request.ts";
+import { checkDeadline, checkSendable, checkUrl } from "./check-request.ts";
 import { ACCEPT_ENCODING, leavesCodingOpen } from "./content-codings.ts";
+import { DeadlineTimers } from "./deadline-timers.ts";
 import type { DecompressOptions } from "./decoded-body.ts";
 import { effectiveLimits } from "./effective-limits.ts";
 import { TransportError } from "./errors.ts";
@@ -55,6 +56,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
   const commonBounds = effectiveLimits(undefined, limits);
   // Taking a URL apart costs as much as a tenth of a request, and most requests follow one to the same place.
   let target: SendTarget | undefined;
+  const deadlines = new DeadlineTimers();
   const sentBodies = new WeakSet<object>();
   let spans: RequestTracing | undefined | "not loaded" = tracing === "off" ? undefined : "not loaded";
   // The net under callers who drop a response unread: its connection would be held for ever.
@@ -66,6 +68,8 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
       if (url.href !== target?.href) target = sendTarget(url);
       checkSendable(request);
       const body = wireBody(request);
+      // After the body, which may have taken its time to become bytes.
+      const remainingMs = checkDeadline(request);
       const bodyStream = streamOnce(request, body.bytes, sentBodies);
       const bounds = request.limits === undefined ? commonBounds : effectiveLimits(request.limits, limits);
       if (spans === "not loaded") spans = requestTracing();
@@ -78,6 +82,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         requestBody: bodyStream,
         requestBytes: requestBytes ?? 0,
         decompress: isDecoding ? decoding : undefined,
+        deadlines,
         watch: watchExchange(request, requestBytes, span),
         // Its own dispatcher already times the connection with the transport's limit.
         connectTimeoutMs: (own === undefined ? bounds : request.limits)?.connectTimeoutMs ?? 0,
@@ -85,7 +90,7 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         maxResponseBytes: bounds.maxResponseBytes,
         onTouched: () => unread.unregister(exchange),
       });
-      const response = await exchange.run(wire, {
+      const options = {
         origin: target.origin,
         path: target.path,
         method: request.method,
@@ -93,7 +98,8 @@ export function createUndiciTransport(options: UndiciTransportOptions = {}): Htt
         body: (bodyStream ?? body.bytes ?? null) as Dispatcher.DispatchOptions["body"],
         headersTimeout: bounds.headersTimeoutMs,
         bodyTimeout: bounds.bodyIdleTimeoutMs,
-      } as Dispatcher.DispatchOptions);
+      } as Dispatcher.DispatchOptions;
+      const response = await exchange.run(wire, options, remainingMs);
       if (exchange.isOpen) unread.register(response, exchange, exchange);
       return response;
     },

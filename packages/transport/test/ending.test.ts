@@ -13,6 +13,9 @@ async function* ticking(signal: AbortSignal) {
   }
 }
 
+/** For what happens soon, on a machine with other things to do. */
+const PATIENCE = { timeout: 15_000 };
+
 describe.concurrent.each(WIRES)("over %s", (name) => {
   let wire: Wire;
   let transport: HttpTransport & AsyncDisposable;
@@ -94,7 +97,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     });
 
     it("ends the whole exchange, also one that keeps coming", proves("transport/limits"), async () => {
-      const response = await transport.send(request("/ticks?limit=4", { limits: { totalTimeoutMs: 500 } }));
+      const response = await transport.send(request("/ticks?limit=4", { limits: { totalTimeoutMs: 1_500 } }));
 
       const error = await failure(response.text());
 
@@ -172,7 +175,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     });
 
     it("ends a wait for the response head", proves("transport/deadline"), async () => {
-      const operation = Operation.start({ label: "tools/call", timeoutMs: 300 });
+      const operation = Operation.start({ label: "tools/call", timeoutMs: 600 });
 
       const error = await failure(transport.send(request("/silent", { operation })));
 
@@ -193,7 +196,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
           released = true;
         }
       }
-      const operation = Operation.start({ label: "upload", timeoutMs: 300 });
+      const operation = Operation.start({ label: "upload", timeoutMs: 600 });
 
       const error = await failure(
         transport.send(request("", { url: raw.url, method: "POST", body: endless(), operation })),
@@ -202,7 +205,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
       if (socket?.closed === false) await once(socket, "close");
 
       expect([error.code, error.sent]).toEqual(["ERR_TRANSPORT_TIMEOUT", "unknown"]);
-      await vi.waitFor(() => expect(released).toBe(true));
+      await vi.waitFor(() => expect(released).toBe(true), PATIENCE);
     });
   });
 
@@ -228,7 +231,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
       const work = transport.send(
         request("", { url: new URL(`https://127.0.0.1:${raw.port}/`), signal: controller.signal }),
       );
-      await vi.waitFor(() => expect(raw.sockets.length).toBe(1));
+      await vi.waitFor(() => expect(raw.sockets.length).toBe(1), PATIENCE);
       controller.abort();
 
       const error = await failure(work);
@@ -328,7 +331,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
         );
         expect(getEventListeners(shared.signal, "abort").length).toBe(0);
         await hurried[Symbol.asyncDispose]();
-        await vi.waitFor(() => expect(stormy.openConnections).toBe(0));
+        await vi.waitFor(() => expect(stormy.openConnections).toBe(0), PATIENCE);
       },
     );
   });

@@ -3,6 +3,7 @@ import { proves, type ScriptedServer } from "@hawser/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FetchLike, type HttpTransport, Operation, toFetch } from "../src/index.ts";
 import { scriptedTransport } from "../src/testing.ts";
+import { rejection } from "./support/failure.ts";
 import { isProxied, startWire, WIRES, type Wire } from "./support/wires.ts";
 
 describe.concurrent.each(WIRES)("over %s", (name) => {
@@ -97,7 +98,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
       expect([manual.status, manual.headers.get("location")]).toEqual([302, "/there"]);
       await manual.text();
 
-      await expect(send(at("/moved"), { redirect: "error" })).rejects.toMatchObject({
+      expect(await rejection(send(at("/moved"), { redirect: "error" }))).toMatchObject({
         name: "TypeError",
         cause: { code: "ERR_TRANSPORT_REDIRECT_REFUSED" },
       });
@@ -148,18 +149,18 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
       proves("transport/to-fetch"),
       async () => {
         const reason = new Error("enough");
-        await expect(send(at("/echo"), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+        expect(await rejection(send(at("/echo"), { signal: AbortSignal.abort(reason) }))).toBe(reason);
 
         const controller = new AbortController();
         const response = await send(at("/stalls"), { signal: controller.signal });
         const reading = response.text();
         controller.abort(reason);
 
-        await expect(reading).rejects.toBe(reason);
+        expect(await rejection(reading)).toBe(reason);
         await gone;
 
         const timed = send(at("/silent"), { signal: AbortSignal.timeout(30) });
-        await expect(timed).rejects.toMatchObject({ name: "TimeoutError" });
+        expect(await rejection(timed)).toMatchObject({ name: "TimeoutError" });
       },
     );
 
@@ -183,7 +184,7 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     it("lets errors of other rooms pass as they are", proves("transport/to-fetch"), async () => {
       const marker = Object.assign(new Error("sign in"), { code: "ERR_OTHER_ROOM" });
 
-      await expect(toFetch(scriptedTransport([marker]))("https://a.example/")).rejects.toBe(marker);
+      expect(await rejection(toFetch(scriptedTransport([marker]))("https://a.example/"))).toBe(marker);
     });
 
     it("puts every request in the operation it is given", proves("transport/to-fetch"), async () => {

@@ -10,3 +10,14 @@ export async function failure(work: Promise<unknown>): Promise<TransportError> {
   }
   throw new Error("nothing failed");
 }
+
+/** What `work` rejects with. For tests that run beside others, where vitest cannot tell whose assertion waits. */
+export async function rejection(work: Promise<unknown>): Promise<unknown> {
+  const nothing = Symbol("nothing");
+  const reason = await work.then(
+    () => nothing,
+    (error: unknown) => error,
+  );
+  if (reason === nothing) throw new Error("nothing failed");
+  return reason;
+}
