@@ -19,8 +19,11 @@ export interface ComposeOptions {
 
 /** The server without its listeners. */
 export interface ExecServer {
-  /** Serves one connection until it is gone. */
-  serve(channel: MessageChannel): Promise<void>;
+  /** Serves one connection until it is gone. Without a time limit its handshake may come at leisure. */
+  serve(
+    channel: MessageChannel,
+    options?: { readonly handshakeTimeoutMs?: number | undefined },
+  ): Promise<void>;
   /** Kills every process, ends every session, closes the pool. */
   close(): Promise<void>;
 }
@@ -48,8 +51,11 @@ export function composeExecServer(options: ComposeOptions): ExecServer {
   const http = { single, following, env };
 
   return {
-    serve: (channel) =>
-      serveConnection({ channel, sessions, environment, http, env, maxConcurrentRequests, logger }),
+    serve: (channel, { handshakeTimeoutMs } = {}) =>
+      serveConnection({
+        ...{ channel, sessions, environment, http, env, maxConcurrentRequests, logger },
+        handshakeTimeoutMs,
+      }),
     async close() {
       sessions.close();
       await dispatcher.destroy();

@@ -1,11 +1,12 @@
-/** Why the server did not start. The README says what to do about each. */
+/** Why the server did not start, or could not go on. The README says what to do about each. */
 export type StartErrorCode =
   | "ERR_EXEC_SERVER_USAGE" // the command line cannot be understood
   | "ERR_EXEC_SERVER_CONFIG" // a file it names cannot be read or does not parse
   | "ERR_EXEC_SERVER_NO_AUTH" // a listener that anybody could use, without the flag that says so
-  | "ERR_EXEC_SERVER_LISTEN"; // the address cannot be bound
+  | "ERR_EXEC_SERVER_LISTEN" // the address cannot be bound
+  | "ERR_EXEC_SERVER_CLIENT_DISCONNECTED"; // the client on stdio was sent away: it sent too much at once
 
-/** The server cannot start as it was asked to. The message is one line for a person. */
+/** The server cannot start as it was asked to, or go on. The message is one line for a person. */
 export class StartError extends Error {
   override readonly name = "StartError";
   readonly code: StartErrorCode;

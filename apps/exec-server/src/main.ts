@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { jsonLinesChannel } from "@hawser/json-rpc";
+import { type ChannelClose, jsonLinesChannel } from "@hawser/json-rpc";
 import { isTransportError } from "@hawser/transport";
 import pino from "pino";
 import { type Command, HELP_TEXT, readCommandLine } from "./cli/read-command-line.ts";
@@ -13,6 +13,9 @@ import { listenWebSocket } from "./listen/listen-web-socket.ts";
 
 /** A shutdown that takes longer is cut short. */
 const SHUTDOWN_TIMEOUT_MS = 5_000;
+
+/** A stranger on a socket who has not shaken hands by then is sent away. */
+const HANDSHAKE_TIMEOUT_MS = 30_000;
 
 const version: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
 
@@ -40,8 +43,10 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
     const channel = jsonLinesChannel(process.stdin, process.stdout);
     // The end of stdin is the client leaving: what it asked is answered, then everything it started ends.
     void server.serve(channel);
-    await Promise.race([channel.closed, stop.promise.then(() => channel.close())]);
+    const end = await Promise.race([channel.closed, stop.promise.then(() => channel.close())]);
     await server.close();
+    // A pipe has no close frame: whoever sent too much can learn it only from here.
+    if (end?.code !== undefined && end.code > 1_001) throw disconnected(end);
     return;
   }
 
@@ -58,7 +63,9 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
     onConnection: (channel) => {
       const connection = ++connections;
       logger.info({ connection }, "a client connected");
-      void server.serve(channel).then(() => logger.info({ connection }, "a client is gone"));
+      void server
+        .serve(channel, { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS })
+        .then(() => logger.info({ connection }, "a client is gone"));
     },
   });
   process.stdout.write(`${listener.url}\n`);
@@ -66,6 +73,13 @@ async function serve(command: Extract<Command, { kind: "serve" }>): Promise<void
   logger.info({ signal }, "shutting down");
   setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref();
   await Promise.all([server.close(), listener.close()]);
+}
+
+function disconnected({ code, reason }: ChannelClose): StartError {
+  return new StartError(
+    "ERR_EXEC_SERVER_CLIENT_DISCONNECTED",
+    `the client was disconnected (${code}): ${reason}`,
+  );
 }
 
 async function main(): Promise<number> {

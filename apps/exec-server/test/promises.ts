@@ -71,6 +71,16 @@ export const promises = {
       "Affinity is kept by the process that sends: across connections, for allowed hosts over https, under allowed names.",
     room: "exec-server",
   },
+  "exec-server/affinity-contract": {
+    promise:
+      "Four clients of one process that call the plugin service share its affinity: the first cookie comes back, the next replaces it, session cookies are discarded, no other host gets any, on every hop, buffered and streamed.",
+    room: "exec-server",
+  },
+  "exec-server/bounded-listener": {
+    promise:
+      "A client above the limit gets 503 before a WebSocket exists; one that sends no head, or no handshake, is sent away in time and with a reason.",
+    room: "exec-server",
+  },
   "exec-server/remote-transport": {
     promise:
       "A remote transport behaves as a local one: many requests side by side, streamed bodies at the reader's speed, abort, deadlines and typed errors.",

@@ -8,6 +8,7 @@ import {
   rpcMethod,
   webSocketChannel,
 } from "@hawser/json-rpc";
+import type { HeaderList } from "@hawser/transport";
 import { type Dispatcher, WebSocket } from "undici";
 import { z } from "zod";
 import { ExecConnectionError } from "../errors.ts";
@@ -20,6 +21,8 @@ export interface ConnectExecServerOptions {
   readonly bearer?: string | undefined;
   /** Says who connects. */
   readonly clientName: string;
+  /** Sent with the handshake: who is asking, for example. @defaultValue none */
+  readonly headers?: HeaderList | undefined;
   /** Proxy and trust; see `createDispatcher` of the transport. @defaultValue undici's own */
   readonly dispatcher?: Dispatcher | undefined;
   /** Gives up connecting. */
@@ -75,7 +78,7 @@ function handshakeError(why: string): ExecConnectionError {
 }
 
 async function openSocket(options: ConnectExecServerOptions, givenUp: AbortSignal): Promise<WebSocket> {
-  const { url, bearer, dispatcher, signal } = options;
+  const { url, bearer, headers = [], dispatcher, signal } = options;
   givenUp.throwIfAborted();
   const parsed = URL.parse(url);
   if (parsed === null || (parsed.protocol !== "ws:" && parsed.protocol !== "wss:")) {
@@ -83,7 +86,10 @@ async function openSocket(options: ConnectExecServerOptions, givenUp: AbortSigna
   }
   const socket = new WebSocket(parsed, {
     ...(dispatcher === undefined ? {} : { dispatcher }),
-    headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+    headers: {
+      ...Object.fromEntries(headers),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    },
   });
   const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
   const fail = (): void => reject(new Error("not connected"));

@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly maxConcurrentRequests: number;
   readonly logger: Logger;
+  /** A client whose handshake is not complete by then is disconnected with 1008. @defaultValue none */
+  readonly handshakeTimeoutMs?: number | undefined;
 }
 
 const FAMILIES: ReadonlyMap<string, string> = new Map([
@@ -33,7 +35,8 @@ const FAMILIES: ReadonlyMap<string, string> = new Map([
 
 /** Serves one connection until it is gone and every handler has returned. Never rejects. */
 export async function serveConnection(options: ConnectionOptions): Promise<void> {
-  const { channel, sessions, environment, http, env, maxConcurrentRequests, logger } = options;
+  const { channel, sessions, environment, http, env, maxConcurrentRequests, logger, handshakeTimeoutMs } =
+    options;
   let session: Session | undefined;
   let isInitialized = false;
 
@@ -90,7 +93,12 @@ export async function serveConnection(options: ConnectionOptions): Promise<void>
     dialect: execDialect(logger),
     maxConcurrentRequests,
   });
+  const turnAway = (): void => {
+    if (!isInitialized) void peer.close(1008, "ERR_EXEC_SERVER_HANDSHAKE_TIMEOUT: no handshake in time");
+  };
+  const late = handshakeTimeoutMs === undefined ? undefined : setTimeout(turnAway, handshakeTimeoutMs);
   peer.signal.addEventListener("abort", () => {
+    clearTimeout(late);
     if (session !== undefined) sessions.detach(session, peer);
   });
   await peer.closed;

@@ -15,6 +15,10 @@ export interface WebSocketListenOptions {
   readonly allowedHosts: readonly string[];
   /** Takes over an open connection. */
   readonly onConnection: (channel: MessageChannel) => void;
+  /** Clients at once; one more gets 503. @defaultValue 4_096 */
+  readonly maxConnections?: number | undefined;
+  /** From a connection to the end of its request's head. @defaultValue 10_000 */
+  readonly upgradeTimeoutMs?: number | undefined;
 }
 
 export interface WebSocketListener {
@@ -25,12 +29,15 @@ export interface WebSocketListener {
 }
 
 const PING_INTERVAL_MS = 30_000;
-const MAX_CONNECTIONS = 4_096;
+/** Connections beyond the clients': for health checks, and to tell who comes too many. */
+const SPARE_CONNECTIONS = 64;
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** Listens for WebSockets on `/`, and answers `/readyz`. Throws `StartError` when the address cannot be bound. */
 export async function listenWebSocket(options: WebSocketListenOptions): Promise<WebSocketListener> {
   const { host, port, allowedHosts, onConnection } = options;
+  const { maxConnections = 4_096, upgradeTimeoutMs = 10_000 } = options;
+  let connections = 0;
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -38,11 +45,21 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
     clientTracking: false,
   });
   const channels = new Set<MessageChannel>();
-  const server = createServer((request, response) => answerPlain(request, response, allowedHosts));
-  server.maxConnections = MAX_CONNECTIONS;
+  const timeouts = {
+    headersTimeout: upgradeTimeoutMs,
+    requestTimeout: upgradeTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(upgradeTimeoutMs / 10),
+  };
+  const server = createServer(timeouts, (request, response) => answerPlain(request, response, allowedHosts));
+  server.maxConnections = maxConnections + SPARE_CONNECTIONS;
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, options);
     if (refusal !== undefined) return refuse(socket, refusal);
+    if (connections >= maxConnections) return refuse(socket, { status: 503, text: "too many connections" });
+    connections += 1;
+    socket.once("close", () => {
+      connections -= 1;
+    });
     // A burst of small frames must not wait for the peer's delayed acknowledgement.
     (socket as Socket).setNoDelay(true);
     sockets.handleUpgrade(request, socket, head, (ws) => {
