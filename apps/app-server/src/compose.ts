@@ -32,6 +32,7 @@ import {
 import { accountEndpoints, callbackPorts } from "./account/account-settings.ts";
 import type { AppConfig, McpServerConfig } from "./config/app-config.ts";
 import { createEnvironmentTransport } from "./environments/environment-transport.ts";
+import { withIdentityWhereNone } from "./identity/with-identity-where-none.ts";
 import { createMcpAccess } from "./mcp/create-mcp-access.ts";
 import type { McpAccess, McpSession } from "./mcp/mcp-access.ts";
 import { staticHeaders } from "./mcp/mcp-headers.ts";
@@ -46,6 +47,8 @@ export interface ComposeOptions {
   /** Folder of the logins. */
   readonly home: string;
   readonly productVersion: string;
+  /** Told that the variable which names the process holds no name. @defaultValue nobody */
+  readonly onIgnoredOverride?: ((variable: string) => void) | undefined;
 }
 
 export interface Composition extends AsyncDisposable {
@@ -68,6 +71,7 @@ export function compose(options: ComposeOptions): Composition {
       version: productVersion,
       env,
       overrideVariable: "CODEX_INTERNAL_ORIGINATOR_OVERRIDE",
+      onIgnoredOverride: options.onIgnoredOverride,
     }),
   );
   const nobody = createIdentityScope(scope.process); // never entered: what is sent under it is the process's own
@@ -85,9 +89,11 @@ export function compose(options: ComposeOptions): Composition {
 
   const sameOrigin = withRedirects({ mode: "same-origin" });
   const tokenEndpoint = withRedirects({ mode: "error" })(freshWire); // no retry, no cookie, no redirect
+  // A login is its client's work; what the account keeps for everybody says that it is the process's.
+  const accountEndpoint = withIdentityWhereNone(scope)(tokenEndpoint);
   const account = createAuthManager({
     home,
-    transport: tokenEndpoint,
+    transport: accountEndpoint,
     endpoints: accountEndpoints(env),
     clientId: env["CODEX_APP_SERVER_LOGIN_CLIENT_ID"] ?? "app_EMoamEEZ73f0CkXaXp7hrann",
     callbackPorts: callbackPorts(env),
@@ -98,23 +104,26 @@ export function compose(options: ComposeOptions): Composition {
     ? withBearerRecovery(account)
     : (next) => next;
   const policy = { maxRetries: config.provider.maxRetries };
-  const challenges = withChallengeErrors();
+  const challenges = withChallengeErrors(); // such a page wants a browser: nothing repeats it
   // biome-ignore format: the nesting is the order, outermost first
   const model =
     asAccount(                          // a 401 is answered once
       withRetry(policy)(                // each attempt below is a whole request; the budget travels in the operation
-        challenges(                     // a challenge page wants a browser: no attempt after it
+        challenges(                     // no attempt after a challenge page
           sameOrigin(                   // each hop below is a whole request
             withAffinityCookies(jar)(   // so every hop carries its own host's affinity
               withIdentityHeaders(scope)(
                 wire)))))); // undici: proxy, CA, pool, limits, timeouts
 
+  // A call carries its sender's identity in its operation. What carries none belongs to the session, which is
+  // everybody's: its opening, its event stream, its end.
   // biome-ignore format: as above
   const localMcp =                    // no retry: a tool call is sent once
-    sameOrigin(
-      withAffinityCookies(jar)(
-        withIdentityHeaders(scope)(
-          wire)));
+    challenges(
+      sameOrigin(
+        withAffinityCookies(jar)(
+          withIdentityHeaders(nobody)(
+            wire))));
 
   const environments = new Map(
     [...config.environments.values()].map((environment) => [
@@ -123,12 +132,14 @@ export function compose(options: ComposeOptions): Composition {
         url: environment.url,
         bearer: environment.bearer ?? env[environment.bearerEnvVariable ?? ""],
         clientName: "hawser",
+        identity: identityHeaders(scope.process),
         dispatcher,
       }),
     ]),
   );
   // The process that sends the request owns the jar: there is no affinity above a remote transport.
-  const remoteMcp = (remote: HttpTransport): HttpTransport => sameOrigin(withIdentityHeaders(scope)(remote));
+  const remoteMcp = (remote: HttpTransport): HttpTransport =>
+    challenges(sameOrigin(withIdentityHeaders(nobody)(remote)));
 
   const locks = flockProvider();
   const store = createAggregateFileStore({
@@ -154,19 +165,16 @@ export function compose(options: ComposeOptions): Composition {
   const mcpServer = (server: McpServerConfig): McpServer => {
     const { name, url, environmentId, toolTimeoutMs } = server;
     const remote = environments.get(environmentId ?? "");
-    // A session with a server belongs to everybody, whichever client's call opens it.
     const createClient = () =>
-      scope.run(scope.process, () =>
-        createMcpClient({
-          serverName: name,
-          url: url as URL,
-          transport: remote === undefined ? localMcp : remoteMcp(remote),
-          session: sessions.get(name),
-          headers: staticHeaders(server, env),
-          clientInfo: { name: "hawser", version: productVersion },
-          callTimeoutMs: toolTimeoutMs,
-        }),
-      );
+      createMcpClient({
+        serverName: name,
+        url: url as URL,
+        transport: remote === undefined ? localMcp : remoteMcp(remote),
+        session: sessions.get(name),
+        headers: staticHeaders(server, env),
+        clientInfo: { name: "hawser", version: productVersion },
+        callTimeoutMs: toolTimeoutMs,
+      });
     return new McpServer({ config: server, createClient: url === undefined ? undefined : createClient });
   };
   const mcp = new McpRegistry([...config.mcpServers.values()].map(mcpServer), scope);

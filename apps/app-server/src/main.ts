@@ -32,13 +32,17 @@ async function serve(line: Extract<CommandLine, { command: "serve" }>): Promise<
   );
   const productVersion = readVersion();
   const server = await runAppServer({
-    composition: compose({ config, env, home, productVersion }),
+    composition: compose({
+      ...{ config, env, home, productVersion },
+      onIgnoredOverride: (variable) => log.error({ variable }, "not a name: ignored"),
+    }),
     stdio: { input: process.stdin, output: process.stdout },
     cwd: process.cwd(),
     ...{ config, address, authorize, home, productVersion, log },
   });
   for (const text of server.banner) process.stderr.write(`${text}\n`);
-  await stopped(server);
+  const why = await stopped(server);
+  if (why !== undefined) throw new AppServerError("ERR_APP_SERVER_CLIENT_DISCONNECTED", why);
 }
 
 /** A listener that anybody on the network, or on this machine, could use needs a token or an explicit word. */
@@ -75,8 +79,11 @@ function readConfigFile(path: string, asked: string | undefined): string {
   }
 }
 
-/** Resolves when the server has stopped: by a signal, or because its only client left. A second signal ends it now. */
-async function stopped(server: RunningAppServer): Promise<void> {
+/**
+ * Resolves when the server has stopped: by a signal, or because its only client left, with the reason if it had to. A
+ * second signal ends it now.
+ */
+async function stopped(server: RunningAppServer): Promise<string | undefined> {
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   let signals = 0;
   const onSignal = (): void => {
@@ -86,10 +93,11 @@ async function stopped(server: RunningAppServer): Promise<void> {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  await Promise.race([asked, server.ended]);
+  const why = await Promise.race([asked, server.ended]);
   const limit = setTimeout(() => process.exit(1), shutdownLimitMs);
   await server.stop();
   clearTimeout(limit);
+  return why ?? undefined;
 }
 
 async function main(): Promise<void> {
@@ -109,5 +117,6 @@ main().catch((error: unknown) => {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (!(error instanceof Error) || !/^ERR_[A-Z]+_/.test(code) || code.startsWith("ERR_INTERNAL")) throw error;
   process.stderr.write(`hawser: ${error.message.split("\n")[0]}\n`);
-  process.exitCode = isAppServerError(error) && error.code === "ERR_APP_SERVER_USAGE" ? 2 : 1;
+  // Answers that nobody reads must not keep it alive.
+  process.exit(isAppServerError(error) && error.code === "ERR_APP_SERVER_USAGE" ? 2 : 1);
 });

@@ -38,11 +38,13 @@ export interface RunAppServerOptions {
 
 export interface RunningAppServer {
   readonly banner: readonly string[];
-  /** Resolves when no client can come any more of itself. */
-  readonly ended: Promise<void>;
+  /** Resolves when no client can come any more of itself: with the reason, where it was not the client's own choice. */
+  readonly ended: Promise<string | undefined>;
   /** Lets nobody in, stops turns, lets logins finish what they have begun, and says goodbye. */
   stop(): Promise<void>;
 }
+
+const HANDSHAKE_TIMEOUT_MS = 30_000;
 
 /** Opens the way in and answers whoever comes. Throws `ERR_APP_SERVER_LISTEN`. */
 export async function runAppServer(options: RunAppServerOptions): Promise<RunningAppServer> {
@@ -56,8 +58,10 @@ export async function runAppServer(options: RunAppServerOptions): Promise<Runnin
     log.error({ what, fault: describe(error) }, "internal error");
   const methods = allMethods(options, { connections, threads, turns, shutdown: shutdown.signal, onFault });
   const dialect = createDialect(onFault);
+  // Whoever started this program on its own pipes may take its time; a stranger on a socket may not.
+  const handshakeTimeoutMs = options.address.kind === "stdio" ? undefined : HANDSHAKE_TIMEOUT_MS;
   const onChannel = (channel: MessageChannel): Promise<void> =>
-    acceptConnection({ channel, methods, connections, dialect });
+    acceptConnection({ channel, methods, connections, dialect, handshakeTimeoutMs });
   const listener = await listen(options, onChannel);
 
   return {
@@ -116,7 +120,7 @@ function allMethods(options: RunAppServerOptions, shared: Shared) {
         turns.add(tracked);
       },
     }),
-    ...mcpMethods({ servers: mcp, access: mcpAccess, threads }),
+    ...mcpMethods({ servers: mcp, access: mcpAccess, threads, scope }),
     mcpLoginMethod({ servers: mcp, access: mcpAccess, threads, connections, scope, shutdown }),
   ];
 }

@@ -32,7 +32,9 @@ describe(createEnvironmentTransport, () => {
   it("keeps one connection for everybody, and opens another when it has gone", async () => {
     await using exec = await startFakeExecServer();
     const dispatcher = createDispatcher();
-    await using transport = createEnvironmentTransport({ url: exec.url, clientName: "c", dispatcher });
+    await using transport = createEnvironmentTransport({
+      ...{ url: exec.url, clientName: "c", identity: [], dispatcher },
+    });
     const ask = async (signal?: AbortSignal): Promise<number> => {
       const url = new URL("http://anywhere.example/");
       const response = await transport.send({ method: "GET", url, headers: [], signal });
@@ -56,7 +58,9 @@ describe(createEnvironmentTransport, () => {
     const exec = await startFakeExecServer();
     const dispatcher = createDispatcher();
     await exec[Symbol.asyncDispose]();
-    const transport = createEnvironmentTransport({ url: exec.url, clientName: "c", dispatcher });
+    const transport = createEnvironmentTransport({
+      ...{ url: exec.url, clientName: "c", identity: [], dispatcher },
+    });
     const request = { method: "GET", url: new URL("http://anywhere.example/"), headers: [] };
     await expect(transport.send(request)).rejects.toMatchObject({ code: "ERR_EXEC_SERVER_CONNECT" });
     await expect(transport.send(request)).rejects.toMatchObject({ code: "ERR_EXEC_SERVER_CONNECT" });

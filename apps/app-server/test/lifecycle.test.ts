@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startLocalUpstream } from "@hawser/local-upstream";
 import { proves, temporaryHome } from "@hawser/test-kit";
@@ -76,6 +77,60 @@ describe("stdio", () => {
         true,
       );
       expect(code).toBe(0);
+    },
+  );
+});
+
+describe("a client on stdio that does not read", () => {
+  it(
+    "is disconnected with a line on stderr, and the program ends with 1",
+    proves("app-server/no-silent-end"),
+    async () => {
+      await using upstream = await startLocalUpstream();
+      await using home = await temporaryHome();
+      const config = await home.write(
+        "config.toml",
+        `model_provider = "local"
+[model_providers.local]
+base_url = ${JSON.stringify(upstream.model.baseUrl.href)}
+env_key = "MODEL_KEY"
+`,
+      );
+      upstream.model.apiKeys.add("sk-local");
+      const piece = "x".repeat(1024 * 1024);
+      const delta = { type: "response.output_text.delta", item_id: "m", delta: piece };
+      const completed = { type: "response.completed", response: { id: "r" } };
+      upstream.model.script({ events: [...Array.from({ length: 40 }, () => delta), completed] });
+      const child = spawn(
+        process.execPath,
+        [
+          ...["--conditions=hawser-source", "--disable-warning=ExperimentalWarning", main],
+          ...["app-server", "--config", config],
+        ],
+        { env: { PATH: process.env["PATH"], HAWSER_HOME: home.file("home"), MODEL_KEY: "sk-local" } },
+      );
+      const exited = once(child, "exit");
+      const stderr = child.stderr.setEncoding("utf8").toArray();
+      const lines = createInterface({ input: child.stdout });
+      const answered = (id: number): Promise<{ thread: { id: string } }> =>
+        new Promise((resolve) => {
+          lines.on("line", (text) => {
+            const message = JSON.parse(text);
+            if (message.id === id) resolve(message.result);
+          });
+        });
+      const ask = (id: number, method: string, params: object): void =>
+        void child.stdin.write(`${JSON.stringify({ id, method, params })}\n`);
+
+      ask(1, "initialize", { clientInfo: { name: "pipe", version: "1" } });
+      ask(2, "thread/start", {});
+      const { thread } = await answered(2);
+      child.stdout.pause();
+      ask(3, "turn/start", { threadId: thread.id, input: [{ type: "text", text: "hi" }] });
+
+      expect(await exited).toEqual([1, null]);
+      expect((await stderr).join("")).toContain("hawser: client reads too slowly\n");
+      lines.close();
     },
   );
 });

@@ -1,58 +1,10 @@
-import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import { type LocalUpstream, startLocalUpstream } from "@hawser/local-upstream";
-import { proves, temporaryHome } from "@hawser/test-kit";
+import { startLocalUpstream } from "@hawser/local-upstream";
+import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import type { AppClient } from "./app-client.ts";
+import { logInToServer, startThread } from "./client-actions.ts";
 import { startAppServer } from "./start-app-server.ts";
-
-/** The real exec-server, from its sources. */
-async function startExecServer(upstream: LocalUpstream) {
-  const home = await temporaryHome();
-  const bearer = randomBytes(24).toString("base64url");
-  const bearerFile = await home.write("bearer", bearer);
-  const config = await home.write("exec.toml", '[affinity]\nhosts = ["localhost"]\n');
-  const main = fileURLToPath(new URL("../../exec-server/src/main.ts", import.meta.url));
-  const args = ["--listen", "ws://127.0.0.1:0", "--config", config];
-  const child = spawn(
-    process.execPath,
-    [
-      ...["--conditions=hawser-source", "--disable-warning=ExperimentalWarning", main, ...args],
-      ...["--ws-auth", "capability-token", "--ws-token-file", bearerFile],
-    ],
-    {
-      env: { PATH: process.env["PATH"], SSL_CERT_FILE: upstream.ca.file },
-      stdio: ["ignore", "pipe", "ignore"],
-    },
-  );
-  const [line] = await once(child.stdout.setEncoding("utf8"), "data");
-  return {
-    url: String(line).trim(),
-    bearer,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await once(child, "close");
-      await home.remove();
-    },
-  };
-}
-
-async function logInToServer(client: AppClient, upstream: LocalUpstream): Promise<void> {
-  const login = await client.request<{ authorizationUrl: string; loginId: string }>("mcpServer/oauth/login", {
-    name: "secure",
-  });
-  const completed = client.notified(
-    "mcpServer/oauthLogin/completed",
-    ({ loginId }) => loginId === login.loginId,
-  );
-  expect((await upstream.mcp.approve(login.authorizationUrl)).status).toBeLessThan(400);
-  expect((await completed).params).toMatchObject({ name: "secure", success: true, error: null });
-}
-
-const startThread = async (client: AppClient): Promise<string> =>
-  (await client.request<{ thread: { id: string } }>("thread/start", {})).thread.id;
+import { startExecServer } from "./start-exec-server.ts";
 
 const startup = (client: AppClient, wanted: string) =>
   client.notified("mcpServer/startupStatus/updated", ({ status }) => status === wanted);
@@ -63,7 +15,7 @@ describe("an MCP server with a login", () => {
     proves("app-server/tools-of-mcp-servers", "app-server/environment-traffic"),
     async () => {
       await using upstream = await startLocalUpstream();
-      await using execServer = await startExecServer(upstream);
+      await using execServer = await startExecServer({ env: { SSL_CERT_FILE: upstream.ca.file } });
       await using server = await startAppServer({ upstream, execServer });
       const client = await server.connect("client_a");
       await client.request("account/login/start", { type: "apiKey", apiKey: "sk-local" });

@@ -5,6 +5,34 @@ export const promises = {
       "A model request carries the originator and User-Agent of the connection that sent turn/start, whoever connected first or last, and on whoever's thread.",
     room: "app-server",
   },
+  "app-server/every-caller-has-one": {
+    promise:
+      "Everything this process sends carries one whole identity: its client's where the work is a client's, the process's where it is everybody's, WebSocket handshakes included.",
+    room: "app-server",
+  },
+  "app-server/identities-never-mix": {
+    promise:
+      "Any number of connections with interleaved turns, tool calls, retries and shared refreshes never lend each other an identity, and none has a say in another's.",
+    room: "app-server",
+  },
+  "app-server/override-names-the-process": {
+    promise: "The override variable names the process and no client; a value that is no name is ignored.",
+    room: "app-server",
+  },
+  "app-server/affinity-of-the-sender": {
+    promise:
+      "Affinity cookies of a request that leaves through an exec-server are kept there; this process's jar has no part in it.",
+    room: "app-server",
+  },
+  "app-server/bounded-listener": {
+    promise:
+      "A client above the limit gets 503 before a WebSocket exists; one that sends no head, or does not initialise, is sent away in time and with a reason.",
+    room: "app-server",
+  },
+  "app-server/no-silent-end": {
+    promise: "A client on stdio that had to be disconnected learns it from a line on stderr and exit code 1.",
+    room: "app-server",
+  },
   "app-server/handshake": {
     promise:
       "Nothing but initialize is answered before initialize; a failed one may be tried again, a second is refused.",

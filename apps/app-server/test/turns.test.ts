@@ -2,31 +2,10 @@ import { startLocalUpstream } from "@hawser/local-upstream";
 import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import type { AppClient } from "./app-client.ts";
+import { logInWithKey as logIn, startThread, takeTurn } from "./client-actions.ts";
 import { startAppServer } from "./start-app-server.ts";
 
 const text = (words: string) => [{ type: "text", text: words }];
-
-async function logIn(client: AppClient): Promise<void> {
-  await client.request("account/login/start", { type: "apiKey", apiKey: "sk-local" });
-  await client.notified("account/updated");
-}
-
-async function startThread(client: AppClient): Promise<string> {
-  const { thread } = await client.request<{ thread: { id: string } }>("thread/start", {});
-  return thread.id;
-}
-
-/** Starts a turn and resolves with how it ended, as `listener` was told. */
-async function takeTurn(client: AppClient, threadId: string, words = "hello", listener = client) {
-  const { turn } = await client.request<{ turn: { id: string } }>("turn/start", {
-    threadId,
-    input: text(words),
-  });
-  const { params } = await listener.notified("turn/completed", (ended) => idOf(ended) === turn.id);
-  return params["turn"] as { id: string; status: string; items: unknown[]; error: unknown };
-}
-
-const idOf = (params: Record<string, unknown>): string => (params["turn"] as { id: string }).id;
 
 describe("identity", () => {
   it(
@@ -134,7 +113,7 @@ describe("a turn", () => {
     held.release(1);
     await client.notified("item/agentMessage/delta");
     const { params } = await client.notified("turn/started");
-    const turnId = idOf(params);
+    const turnId = (params["turn"] as { id: string }).id;
 
     await expect(client.request("turn/interrupt", { threadId, turnId: "other" })).rejects.toMatchObject({
       message: `expected active turn id other but found ${turnId}`,

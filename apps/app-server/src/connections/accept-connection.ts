@@ -8,11 +8,13 @@ export interface AcceptConnectionOptions extends ClientConnectionOptions {
   readonly methods: readonly AppMethod[];
   readonly connections: ConnectionRegistry;
   readonly dialect: RpcDialect;
+  /** A client that has not initialised by then is disconnected with 1008. @defaultValue none */
+  readonly handshakeTimeoutMs?: number | undefined;
 }
 
 /** Serves one client until it leaves. Resolves when it is gone and every answer of its has been dealt with. */
 export async function acceptConnection(options: AcceptConnectionOptions): Promise<void> {
-  const { channel, methods, connections, dialect } = options;
+  const { channel, methods, connections, dialect, handshakeTimeoutMs } = options;
   const connection = new ClientConnection(channel, options);
   const peer = createRpcPeer({
     channel,
@@ -21,10 +23,16 @@ export async function acceptConnection(options: AcceptConnectionOptions): Promis
     admit: (method) => admit(connection, method),
   });
   connection.attach(peer);
+  const turnAway = (): void => {
+    if (connection.introduction !== undefined) return;
+    void connection.close(1008, "ERR_APP_SERVER_HANDSHAKE_TIMEOUT: no initialize in time");
+  };
   connections.add(connection);
+  const late = handshakeTimeoutMs === undefined ? undefined : setTimeout(turnAway, handshakeTimeoutMs);
   try {
     await channel.closed;
   } finally {
+    clearTimeout(late);
     connections.remove(connection);
   }
   await peer.closed;

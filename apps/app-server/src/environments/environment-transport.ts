@@ -3,12 +3,14 @@ import {
   createRemoteTransport,
   type ExecServerConnection,
 } from "@hawser/exec-server/client";
-import type { createDispatcher, HttpTransport } from "@hawser/transport";
+import type { createDispatcher, HeaderList, HttpTransport } from "@hawser/transport";
 
 export interface EnvironmentTransportOptions {
   readonly url: URL;
   readonly bearer?: string | undefined;
   readonly clientName: string;
+  /** Who opens the connection, for its handshake. It serves everybody, so it is nobody's in particular. */
+  readonly identity: HeaderList;
   /** Proxy and trust of the connection; stays the caller's. */
   readonly dispatcher: ReturnType<typeof createDispatcher>;
 }
@@ -20,13 +22,13 @@ export interface EnvironmentTransportOptions {
 export function createEnvironmentTransport(
   options: EnvironmentTransportOptions,
 ): HttpTransport & AsyncDisposable {
-  const { url, bearer, clientName, dispatcher } = options;
+  const { url, bearer, clientName, identity, dispatcher } = options;
   let current: Promise<Environment> | undefined;
   const ended = new AbortController();
 
   const open = async (): Promise<Environment> => {
     const connection = await connectExecServer({
-      ...{ url: url.href, bearer, clientName, dispatcher },
+      ...{ url: url.href, bearer, clientName, headers: identity, dispatcher },
       signal: ended.signal,
     });
     return { connection, transport: createRemoteTransport(connection) };

@@ -7,6 +7,9 @@ export type ChannelHandler = (channel: MessageChannel) => Promise<void>;
 export interface ChannelListener extends AsyncDisposable {
   /** Lines for a person: what is listened on. */
   readonly banner: readonly string[];
-  /** Resolves when no client can ever come again of itself: the end of stdin. */
-  readonly ended: Promise<void>;
+  /**
+   * Resolves when no client can ever come again of itself: the end of stdin. With a text, this side ended it, and the
+   * text says why.
+   */
+  readonly ended: Promise<string | undefined>;
 }

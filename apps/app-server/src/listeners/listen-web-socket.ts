@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { lstat, unlink } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import { type AddressInfo, connect, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { webSocketChannel } from "@hawser/json-rpc";
@@ -16,7 +16,14 @@ export interface ListenWebSocketOptions {
   readonly onChannel: ChannelHandler;
   /** Largest message taken from a client. @defaultValue 67_108_864 (64 MiB) */
   readonly maxMessageBytes?: number | undefined;
+  /** Clients at once; one more gets 503. @defaultValue 4_096 */
+  readonly maxConnections?: number | undefined;
+  /** From a connection to the end of its request's head. @defaultValue 10_000 */
+  readonly upgradeTimeoutMs?: number | undefined;
 }
+
+/** Connections beyond the clients': for health checks, and to tell who comes too many. */
+const SPARE_CONNECTIONS = 64;
 
 /**
  * Takes WebSocket clients on an IP address or a unix socket (mode 0600). Anything with an `Origin` is a web page and
@@ -25,13 +32,20 @@ export interface ListenWebSocketOptions {
  */
 export async function listenWebSocket(options: ListenWebSocketOptions): Promise<ChannelListener> {
   const { address, authorize, onChannel, maxMessageBytes = 64 * 1024 * 1024 } = options;
+  const { maxConnections = 4_096, upgradeTimeoutMs = 10_000 } = options;
+  let connections = 0;
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
   });
-  const server = createServer((request, response) => {
+  const timeouts = {
+    headersTimeout: upgradeTimeoutMs,
+    requestTimeout: upgradeTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(upgradeTimeoutMs / 10),
+  };
+  const server = createServer(timeouts, (request, response) => {
     const path = request.url?.split("?")[0];
     const healthy = request.method === "GET" && (path === "/healthz" || path === "/readyz");
     if (isForeign(request, address)) response.writeHead(403).end();
@@ -43,11 +57,17 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
     if (isForeign(request, address)) return refuse(socket, 403, "");
     const refusal = authorize?.(request.headers.authorization);
     if (refusal !== undefined) return refuse(socket, 401, refusal);
+    if (connections >= maxConnections) return refuse(socket, 503, "too many connections");
+    connections += 1;
+    socket.once("close", () => {
+      connections -= 1;
+    });
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       request.socket.setNoDelay(true);
       void onChannel(webSocketChannel(webSocket, { maxMessageBytes, binary: "ignore" }));
     });
   });
+  server.maxConnections = maxConnections + SPARE_CONNECTIONS;
   await listen(server, address);
   return {
     banner: bannerOf(server, address),
@@ -68,10 +88,9 @@ function isForeign(request: IncomingMessage, address: ListenWebSocketOptions["ad
   return host !== "localhost" && !(isIP(host) !== 0 && isLoopback(host));
 }
 
-function refuse(socket: Duplex, status: 401 | 403, body: string): void {
-  const reason = status === 401 ? "Unauthorized" : "Forbidden";
+function refuse(socket: Duplex, status: 401 | 403 | 503, body: string): void {
   socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 

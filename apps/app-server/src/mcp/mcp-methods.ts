@@ -1,3 +1,4 @@
+import type { IdentityScope } from "@hawser/client-identity";
 import { RpcError } from "@hawser/json-rpc";
 import { z } from "zod";
 import { type AppMethod, appMethod } from "../connections/app-method.ts";
@@ -11,17 +12,22 @@ export interface McpMethodsOptions {
   readonly servers: McpRegistry;
   readonly access: McpAccess;
   readonly threads: ThreadRegistry;
+  readonly scope: IdentityScope;
 }
 
 /** `mcpServerStatus/list` and `mcpServer/tool/call`, on the sessions that this process keeps. */
 export function mcpMethods(options: McpMethodsOptions): readonly AppMethod[] {
-  const { servers, access, threads } = options;
+  const { servers, access, threads, scope } = options;
   return [
-    appMethod("mcpServerStatus/list", statusParams, async ({ serverName, cursor, limit }) => {
+    appMethod("mcpServerStatus/list", statusParams, async (params, { connection }) => {
+      const { serverName, cursor, limit } = params;
       const chosen = servers.enabled().filter(({ name }) => serverName == null || name === serverName);
       const from = Number(cursor ?? 0);
       const to = from + (limit ?? 100);
-      const data = await Promise.all(chosen.slice(from, to).map((server) => statusOf(server, access)));
+      const page = chosen.slice(from, to);
+      const data = await scope.run(connection.identity, () =>
+        Promise.all(page.map((server) => statusOf(server, access))),
+      );
       return { data, nextCursor: to < chosen.length ? String(to) : null };
     }),
     appMethod("mcpServer/tool/call", callParams, async (params, { connection, signal }) => {
