@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, lstatSync } from "node:fs";
 import { unlink } from "node:fs/promises";
-import { syncDescriptor, syncDirectory, writeAt } from "./descriptor.ts";
+import { syncDescriptor, syncDirectory, writeAt, writeAtOnce } from "./descriptor.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { encodeHeader, HEADER_BYTES } from "./record-codec.ts";
@@ -62,7 +62,9 @@ export function claimedFile(options: {
     seal: (next, body) =>
       inTurn(async () => {
         // The body first: a header that says sealed over a body that is not there would lose the login.
-        await writeAt(descriptor, body, HEADER_BYTES);
+        // And at once, where that cannot hang: a kill while others wait for the disk must not cost the answer.
+        if (locks.provesDeath(path)) writeAtOnce(descriptor, body, HEADER_BYTES);
+        else await writeAt(descriptor, body, HEADER_BYTES);
         await syncDescriptor(descriptor);
         await faultPoint?.("seal/body-written");
         await writeHeader(next);

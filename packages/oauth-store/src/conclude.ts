@@ -4,7 +4,7 @@ import type { Engine } from "./engine.ts";
 import { printable } from "./errors.ts";
 import { finish, validated } from "./finish.ts";
 import type { Hold } from "./hold.ts";
-import { keepAnswer } from "./keep-answer.ts";
+import { keepAnswer, type Sealing } from "./keep-answer.ts";
 import type { StoredCredential } from "./look.ts";
 import { putOff } from "./put-off.ts";
 import { penOfClaim } from "./record-pen.ts";
@@ -20,6 +20,8 @@ export interface Attempt {
   readonly claim: ClaimedRecord;
   readonly header: SpendHeader;
   readonly answer: RefreshGrantAnswer;
+  /** Seals what was answered; undefined where that would protect nothing. */
+  readonly sealing: Sealing | undefined;
   readonly receivedAtMs: number;
   readonly freshRejectionAtMs: number | undefined;
 }
@@ -45,8 +47,8 @@ export async function conclude<C, V>(
   }
   const sealedPen = await keepAnswer(
     engine,
-    stored,
     claim,
+    attempt.sealing,
     { ...header, receivedAtMs, correlationId },
     said.text,
   );

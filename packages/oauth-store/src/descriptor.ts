@@ -1,4 +1,4 @@
-import { close, fsync, open, type PathLike, read, write } from "node:fs";
+import { close, fsync, open, type PathLike, read, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 
 const openDescriptor: (path: PathLike, flags: number | string, mode?: number) => Promise<number> =
@@ -12,6 +12,13 @@ export const syncDescriptor: (descriptor: number) => Promise<void> = promisify(f
 export async function writeAt(descriptor: number, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += await writeSome(descriptor, bytes.subarray(done), position + done);
+  }
+}
+
+/** The same before it returns: from then on what was written outlives this process, though not yet a power failure. */
+export function writeAtOnce(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
   }
 }
 

@@ -1,31 +1,42 @@
 import type { Engine } from "./engine.ts";
 import type { StoredCredential } from "./look.ts";
 import { penOfClaim, penOfRecord, type RecordPen } from "./record-pen.ts";
-import { MIN_SEALING_LENGTH, seal } from "./seal.ts";
+import { MIN_SEALING_LENGTH, prepareSeal } from "./seal.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import type { ClaimedRecord } from "./spend-ledger.ts";
+
+/** Turns an answer into the body of a record; works once. */
+export type Sealing = (plain: Uint8Array) => Uint8Array;
+
+/** Made before the send, so that next to nothing lies between an answer's receipt and its seal. */
+export function sealingOf<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C> & { readonly refreshToken: string },
+): Sealing | undefined {
+  const { refreshToken, credential, identity, marks } = stored;
+  if (refreshToken.length < MIN_SEALING_LENGTH) return undefined;
+  return prepareSeal(refreshToken, {
+    storeKey: engine.key,
+    issuer: engine.kind.issuer(credential),
+    client: engine.kind.client(credential),
+    lineage: identity.lineage,
+    fingerprint: marks.fingerprint ?? "",
+  });
+}
 
 /** Step 9: seals the answer; where that cannot be, this process holds it, and keeps the record locked. */
 export async function keepAnswer<C, V>(
   engine: Engine<C, V>,
-  stored: StoredCredential<C> & { readonly refreshToken: string },
   claim: ClaimedRecord,
+  sealing: Sealing | undefined,
   header: SpendHeader,
   text: string,
 ): Promise<RecordPen> {
-  const { refreshToken, credential, identity } = stored;
   const sealed: SpendHeader = { ...header, state: "sealed" };
-  if (refreshToken.length >= MIN_SEALING_LENGTH) {
+  if (sealing) {
     const plain = Buffer.from(JSON.stringify({ receivedAtMs: header.receivedAtMs, answer: text }));
-    const body = seal(plain, refreshToken, {
-      storeKey: engine.key,
-      issuer: engine.kind.issuer(credential),
-      client: engine.kind.client(credential),
-      lineage: identity.lineage,
-      fingerprint: claim.fingerprint,
-    });
     try {
-      await claim.seal(sealed, body);
+      await claim.seal(sealed, sealing(plain));
       claim.close();
       return penOfRecord(engine.ledger, claim, sealed);
     } catch {

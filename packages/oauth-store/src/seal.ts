@@ -26,14 +26,21 @@ export const MIN_SEALING_LENGTH = 22;
 
 /** Encrypts an answer under the refresh token that was spent for it. AES-256-GCM, key by HKDF with a random salt. */
 export function seal(plain: Uint8Array, spent: string, context: SealContext): Uint8Array {
+  return prepareSeal(spent, context)(plain);
+}
+
+/** Does all of `seal` that can be done before there is an answer. What it returns works once. */
+export function prepareSeal(spent: string, context: SealContext): (plain: Uint8Array) => Uint8Array {
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv("aes-256-gcm", sealingKey(spent, salt), nonce);
   cipher.setAAD(associatedData(context));
-  const text = Buffer.concat([cipher.update(plain), cipher.final()]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(text.length);
-  return Buffer.concat([MAGIC, length, salt, nonce, text, cipher.getAuthTag()]);
+  return (plain) => {
+    const text = Buffer.concat([cipher.update(plain), cipher.final()]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(text.length);
+    return Buffer.concat([MAGIC, length, salt, nonce, text, cipher.getAuthTag()]);
+  };
 }
 
 /** The answer, or undefined: nothing sealed here, torn, or sealed for something else. */

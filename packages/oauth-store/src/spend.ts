@@ -6,6 +6,7 @@ import type { Engine, RefreshGoal } from "./engine.ts";
 import { CredentialError } from "./errors.ts";
 import { freshRejection } from "./fresh-rejection.ts";
 import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
+import { sealingOf } from "./keep-answer.ts";
 import { look, type StoredCredential } from "./look.ts";
 import type { StarterStep } from "./next-starter.ts";
 import { transient } from "./put-off.ts";
@@ -33,6 +34,7 @@ export async function spend<C, V>(
   const claim = await engine.ledger.claim(header, { bodyBytes });
   if (!claim) return "start-over";
   hold.keepAlive();
+  const sealing = sealingOf(engine, stored);
   const refusal = await recheck(engine, hold, stored, claim);
   if (refusal !== undefined) return refusal;
 
@@ -41,7 +43,14 @@ export async function spend<C, V>(
   const receivedAtMs = engine.clock.wallMs();
   try {
     await engine.fault("answered");
-    return await conclude(engine, hold, stored, { claim, header, answer, receivedAtMs, freshRejectionAtMs });
+    return await conclude(engine, hold, stored, {
+      claim,
+      header,
+      answer,
+      sealing,
+      receivedAtMs,
+      freshRejectionAtMs,
+    });
   } catch (error) {
     // Whatever failed: a record that stays locked, and is not held for a reason, would stop everybody else.
     const { unpersisted } = engine.state;

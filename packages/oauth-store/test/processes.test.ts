@@ -176,10 +176,11 @@ describe("several processes", () => {
       const homes = await Promise.all(
         Array.from({ length: 10 }, (_, at) => newHome(`random-${kills}-${at}`)),
       );
-      const victim = await crowd({ homes: homes.map((home) => ({ home })), meetAt: "answered" });
+      const warmUp = await newHome(`warm-${kills}`);
+      const victim = await crowd({ homes: homes.map((home) => ({ home })), meetAt: "answered", warmUp });
       victim.send("go");
       expect(await victim.receive()).toBe("met");
-      const untilMs = performance.now() + Math.random() * 40;
+      const untilMs = performance.now() + Math.random() * 80;
       while (performance.now() < untilMs) await new Promise((resolve) => setImmediate(resolve));
       await victim.kill();
       for (const home of homes) {

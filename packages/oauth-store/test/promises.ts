@@ -73,6 +73,15 @@ export const promises = {
       "On network file systems a lock is tried on another thread, one at a time, so that a server that does not answer blocks no more than that.",
     room,
   },
+  "oauth-store/matrix-refresh": {
+    promise:
+      "Contending starts cost one grant however slow it is; older sessions overwrite nothing; what has expired, was refused or removed is not handed out.",
+    room,
+  },
+  "oauth-store/nested-deep": {
+    promise: "A file nested 10,000 deep is called corrupt before anything is spent.",
+    room,
+  },
   "oauth-store/late-rejection-adopts": {
     promise:
       "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",

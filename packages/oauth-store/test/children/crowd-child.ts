@@ -29,12 +29,14 @@ export interface CrowdSetup {
   readonly callers: number;
   /** All wait for each other there, once. */
   readonly meetAt?: string | undefined;
+  /** Used once before anything else, as a process does that has been running for a while. */
+  readonly warmUp?: string | undefined;
 }
 
 /** Sessions in any number of homes; works through one round at each word of the parent, until that says `end`. */
 const port = connectParent();
 const setup = (await port.receive()) as CrowdSetup;
-const { homes, key, tokenUrl, callers, meetAt } = setup;
+const { homes, key, tokenUrl, callers, meetAt, warmUp } = setup;
 let locks: LockProvider | undefined;
 let expected = homes.length;
 const met = Promise.withResolvers<void>();
@@ -53,7 +55,7 @@ function open({ home, stopAt }: CrowdHome): CredentialSession<OAuthCredential, O
         port.send("standing");
         await new Promise(() => {});
       }
-      if (name !== meetAt) return;
+      if (name !== meetAt || home === warmUp) return;
       expected -= 1;
       if (expected === 0) {
         port.send("met");
@@ -79,6 +81,7 @@ async function round(one: CrowdHome): Promise<unknown[]> {
   return results;
 }
 
+if (warmUp !== undefined) await round({ home: warmUp });
 port.send("ready");
 for (;;) {
   const word = await port.receive();
