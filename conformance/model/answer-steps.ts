@@ -1,0 +1,161 @@
+import { refused } from "./judge.ts";
+import {
+  type Act,
+  breakPromise,
+  conclude,
+  enter,
+  leave,
+  left,
+  type Machine,
+  SPENDING,
+  startOver,
+  use,
+} from "./machine.ts";
+import {
+  DEFERRED,
+  HELD,
+  hasMark,
+  LEASED,
+  NONE,
+  PUT_OFF,
+  REFUSED,
+  recordAt,
+  SEALED,
+  setBodyAt,
+  setMark,
+  setOwnerAt,
+  setStateAt,
+  stateAt,
+  UNCERTAIN,
+  UNKNOWN,
+  WRONG_OWNER_BODY,
+} from "./spend-record.ts";
+import {
+  ANSWER,
+  ATTEMPT,
+  at,
+  BASE,
+  get,
+  MODE,
+  NEXT,
+  OWN_BACKOFF,
+  of,
+  STORE,
+  type State,
+  setFlag,
+  UNSEALED,
+} from "./state.ts";
+import {
+  ANSWERED,
+  BACKING_OFF,
+  DOUBT,
+  loseAnswer,
+  mark,
+  NOT_CONSUMED,
+  REFUSED_BY_SERVER,
+  refreshTokenOf,
+  setOutcome,
+  UNKNOWN_OUTCOME,
+} from "./tokens.ts";
+
+/** Answers that are no credential. */
+export const REFUSAL = 20;
+
+export const SERVER_ERROR = 21;
+
+export const BUSY = 22;
+
+export const OTHER_OWNER = 23;
+
+/** Marks an attempt as failed and puts the next one off, for everybody. */
+export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | typeof DEFERRED): undefined {
+  const refreshToken = refreshTokenOf(m, of(n, p, BASE));
+  const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+  if (stateAt(n, record) !== NONE || !m.rules.claim) setStateAt(n, record, state);
+  setMark(n, record, PUT_OFF, true);
+  setMark(n, record, LEASED, false);
+  setOwnerAt(n, record, 0);
+  if (state === DEFERRED) setOutcome(n, refreshToken, NOT_CONSUMED);
+  mark(n, refreshToken, BACKING_OFF);
+  setFlag(n, p, OWN_BACKOFF);
+  leave(n, p, "back-off");
+}
+
+/** Steps 9 and 10: the outcome is written down; a successor is sealed first. */
+export function answered(m: Machine, s: State, p: number, act: Act): undefined {
+  const answer = of(s, p, NEXT);
+  const refreshToken = refreshTokenOf(m, of(s, p, BASE));
+  const record = recordAt(refreshToken, of(s, p, ATTEMPT));
+  if (answer === REFUSAL) {
+    return act("note refusal", (n) => {
+      setStateAt(n, record, REFUSED);
+      setBodyAt(n, record, 2 + of(n, p, BASE));
+      setOwnerAt(n, record, 0);
+      setMark(n, record, LEASED, false);
+      setOutcome(n, refreshToken, REFUSED_BY_SERVER);
+      n[at(p, NEXT)] = 0;
+      if (m.scenario.faults["foreign writer"]) enter(n, p, "poll");
+      else believe(m, n, p);
+    });
+  }
+  if (answer === SERVER_ERROR || answer === BUSY) {
+    return act("note failure", (n) => {
+      if (answer === SERVER_ERROR) {
+        setOutcome(n, refreshToken, UNKNOWN_OUTCOME);
+        mark(n, refreshToken, DOUBT);
+      }
+      putOff(m, n, p, answer === BUSY ? DEFERRED : UNKNOWN);
+    });
+  }
+  if (answer === OTHER_OWNER) {
+    return act("seal for another", (n) => {
+      setOutcome(n, refreshToken, ANSWERED);
+      setStateAt(n, record, SEALED);
+      setBodyAt(n, record, WRONG_OWNER_BODY);
+      setOwnerAt(n, record, 0);
+      setMark(n, record, LEASED, false);
+      if (!m.rules["wrong-owner"]) breakPromise(n, "the wrong account was handed out");
+      conclude(n, p, "wrong-owner");
+      leave(n, p, "idle");
+    });
+  }
+  const receive = (n: State): undefined => {
+    setOutcome(n, refreshToken, ANSWERED);
+    n[at(p, MODE)] = SPENDING;
+    enter(n, p, "commit");
+  };
+  const canSeal = m.rules.seal && m.scenario.unsealable !== true;
+  if (!canSeal || left(s, "seal fails") > 0) {
+    act(canSeal ? "fail to seal" : "hold unsealed", (n) => {
+      if (canSeal) use(n, "seal fails");
+      receive(n);
+      setFlag(n, p, UNSEALED);
+      if (m.rules["held-record"]) setStateAt(n, record, HELD);
+      else setOwnerAt(n, record, 0);
+    });
+  }
+  if (!canSeal) return;
+  act("seal", (n) => {
+    receive(n);
+    setStateAt(n, record, SEALED);
+    setBodyAt(n, record, 2 + answer);
+    setOwnerAt(n, record, 0);
+    setMark(n, record, LEASED, false);
+  });
+}
+
+/** The server's word, for what the store still holds. */
+export function believe(m: Machine, n: State, p: number): undefined {
+  const base = of(n, p, BASE);
+  const stored = get(n, STORE);
+  const refreshToken = refreshTokenOf(m, base);
+  if (stored === 0 || refreshTokenOf(m, stored) !== refreshToken) return startOver(n, p);
+  const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+  refused(m, n, p, refreshToken, hasMark(n, record, UNCERTAIN));
+}
+
+export function loseTrack(m: Machine, n: State, p: number): undefined {
+  n[at(p, ANSWER)] = 0;
+  loseAnswer(m, n, refreshTokenOf(m, of(n, p, BASE)));
+  putOff(m, n, p, UNKNOWN);
+}

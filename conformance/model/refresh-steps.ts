@@ -1,0 +1,193 @@
+import { answered, believe, putOff } from "./answer-steps.ts";
+import { judge } from "./judge.ts";
+import {
+  type Act,
+  breakPromise,
+  conclude,
+  enter,
+  enterWindow,
+  isWindowEntered,
+  leave,
+  left,
+  type Machine,
+  PLACES,
+  startOver,
+  use,
+} from "./machine.ts";
+import {
+  CLAIMED,
+  clearRecord,
+  DEFERRED,
+  highestAttempt,
+  LEASED,
+  NONE,
+  ownerAt,
+  PUT_OFF,
+  recordAt,
+  setMark,
+  setOwnerAt,
+  setStateAt,
+  stateAt,
+  UNCERTAIN,
+} from "./spend-record.ts";
+import {
+  ANSWER,
+  ATTEMPT,
+  at,
+  BASE,
+  DRIFTED,
+  dropFlag,
+  FOREIGN,
+  get,
+  hasFlag,
+  NEXT,
+  ORPHANS,
+  of,
+  PC,
+  REQUEST,
+  STALE_CLAIM,
+  STORE,
+  type State,
+  setFlag,
+  UNWRITABLE,
+} from "./state.ts";
+import {
+  ANSWERED,
+  BACKING_OFF,
+  REFUSED_BY_SERVER,
+  refreshTokenOf,
+  sendsOf,
+  setOutcome,
+  UNDER_WAY,
+} from "./tokens.ts";
+
+/** Steps of a refresh that this process can take now. */
+export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefined {
+  const place = PLACES[of(s, p, PC)];
+  const base = of(s, p, BASE);
+  switch (place) {
+    case "read":
+      return act("read", (n) => {
+        n[at(p, BASE)] = get(n, STORE);
+        enter(n, p, "judge");
+      });
+    case "judge":
+      return act("judge", (n) => judge(m, n, p));
+    case "claim":
+      return act("claim", (n) => claim(m, n, p));
+    case "recheck":
+      return act("recheck", (n) => {
+        const record = recordAt(refreshTokenOf(m, base), of(n, p, ATTEMPT));
+        const isMine = ownerAt(n, record) === p + 1 || m.scenario.lock !== "proves death";
+        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT);
+        const moved =
+          get(n, STORE) !== base ||
+          (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED));
+        if (m.rules.recheck && moved) {
+          standDown(m, n, p);
+          startOver(n, p);
+        } else enter(n, p, "send");
+      });
+    case "send":
+      if (left(s, "not sent") > 0 && !hasFlag(s, p, DRIFTED)) {
+        act("fail to send", (n) => {
+          use(n, "not sent");
+          putOff(m, n, p, DEFERRED);
+        });
+      }
+      return act("send", (n) => send(m, n, p));
+    case "sent":
+      if (of(s, p, ANSWER) !== 0) {
+        act("receive", (n) => {
+          n[at(p, NEXT)] = of(n, p, ANSWER);
+          n[at(p, ANSWER)] = 0;
+          enter(n, p, "answered");
+        });
+      }
+      return;
+    case "answered":
+      return answered(m, s, p, act);
+    case "poll":
+      if (m.rules["foreign-poll"] && get(s, FOREIGN) !== 0) return;
+      return act("poll", (n) => believe(m, n, p));
+    default:
+      return;
+  }
+}
+
+function claim(m: Machine, n: State, p: number): undefined {
+  const { rules } = m;
+  const base = of(n, p, BASE);
+  const attempt = of(n, p, ATTEMPT);
+  const refreshToken = refreshTokenOf(m, base);
+  if (rules.rehearsal && get(n, UNWRITABLE) !== 0) {
+    conclude(n, p, "absent");
+    return leave(n, p, "idle");
+  }
+  const uncertain = of(n, p, NEXT) !== 0;
+  n[at(p, NEXT)] = 0;
+  const record = recordAt(refreshToken, attempt);
+  if (rules.claim) {
+    if (stateAt(n, record) !== NONE) return startOver(n, p);
+    setStateAt(n, record, CLAIMED);
+    setMark(n, record, LEASED, m.scenario.lock !== "proves death");
+    setMark(n, record, PUT_OFF, attempt > 1);
+    setOwnerAt(n, record, p + 1);
+  }
+  setMark(n, record, UNCERTAIN, uncertain);
+  if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
+  enter(n, p, "recheck");
+}
+
+/** Gives a claim back: nothing was sent. */
+function standDown(m: Machine, n: State, p: number): undefined {
+  const record = recordAt(refreshTokenOf(m, of(n, p, BASE)), of(n, p, ATTEMPT));
+  const owner = ownerAt(n, record);
+  // Whoever slept past its lease has lost the record's lock; what stands where a removed one stood is another's.
+  const isOrphan = (get(n, ORPHANS) & (1 << p)) !== 0;
+  const isMine = stateAt(n, record) === CLAIMED && (owner === p + 1 || (owner === 0 && !isOrphan));
+  if (!isMine) return;
+  if (!m.rules["given-back"]) return clearRecord(n, record);
+  setStateAt(n, record, DEFERRED);
+  setMark(n, record, PUT_OFF, false);
+  setMark(n, record, LEASED, false);
+  setOwnerAt(n, record, 0);
+}
+
+function send(m: Machine, n: State, p: number): undefined {
+  const { rules } = m;
+  if (rules.inode && (get(n, ORPHANS) & (1 << p)) !== 0) {
+    standDown(m, n, p);
+    return leave(n, p, "locking");
+  }
+  if (rules.drift && hasFlag(n, p, DRIFTED)) {
+    standDown(m, n, p);
+    return startOver(n, p);
+  }
+  dropFlag(n, p, DRIFTED);
+  const base = of(n, p, BASE);
+  const refreshToken = refreshTokenOf(m, base);
+  const sends = sendsOf(n, refreshToken);
+  // Who sent it slept past its lease: its outcome counts as unknown, whatever it does on waking.
+  if (!isWindowEntered(n, "freeze past the lease")) checkSending(n, sends);
+  if (hasFlag(n, p, STALE_CLAIM))
+    breakPromise(n, "a token was sent that had left the store before it was claimed");
+  if (get(n, UNWRITABLE) !== 0)
+    breakPromise(n, "a token was spent though it was known that nothing could be saved");
+  // A foreign writer has spent it and not saved yet, or saved after the claim: nobody can know.
+  if (m.scenario.faults["foreign writer"] && (get(n, FOREIGN) !== 0 || get(n, STORE) !== base)) {
+    enterWindow(n, "foreign writer");
+  }
+  setOutcome(n, refreshToken, UNDER_WAY);
+  n[at(p, REQUEST)] = refreshToken;
+  n[at(p, ANSWER)] = 0;
+  enter(n, p, "sent");
+}
+
+function checkSending(n: State, sends: number): undefined {
+  const outcome = sends & 7;
+  if (outcome === UNDER_WAY) breakPromise(n, "a token was sent while another sending of it was under way");
+  if (outcome === ANSWERED) breakPromise(n, "a token was sent again after its answer had reached us");
+  if (outcome === REFUSED_BY_SERVER) breakPromise(n, "a refused token was sent again");
+  if ((sends & BACKING_OFF) !== 0) breakPromise(n, "a token was sent before the back-off ended");
+}

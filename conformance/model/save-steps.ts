@@ -1,0 +1,203 @@
+import { flush, forget } from "./flush-steps.ts";
+import {
+  type Act,
+  breakPromise,
+  enter,
+  enterWindow,
+  FINISHING,
+  FLUSHING,
+  isOvertaken,
+  leave,
+  left,
+  type Machine,
+  PLACES,
+  SAVING,
+  SUCCESSOR,
+  startOver,
+  use,
+} from "./machine.ts";
+import { publish } from "./publish.ts";
+import {
+  bodyAt,
+  clearRecord,
+  HELD,
+  LEASED,
+  NONE,
+  ownerAt,
+  PUT_OFF,
+  REFUSED,
+  recordAt,
+  SEALED,
+  SETTLED,
+  setBodyAt,
+  setMark,
+  setOwnerAt,
+  setStateAt,
+  stateAt,
+} from "./spend-record.ts";
+import {
+  ATTEMPT,
+  ATTEMPTS,
+  at,
+  BASE,
+  CURRENT,
+  familyOf,
+  GENERATIONS,
+  GOAL,
+  get,
+  hasFlag,
+  LOGIN,
+  MODE,
+  NEXT,
+  of,
+  PC,
+  SENDS,
+  STORE,
+  type State,
+  UNSAVED,
+  UNSAVED_ATTEMPT,
+  UNSAVED_BASE,
+  UNSAVED_NEXT,
+  UNSEALED,
+} from "./state.ts";
+import { meets, refreshTokenOf } from "./tokens.ts";
+
+/** Steps that bring something into the store: commit, settle, flush, write back. */
+export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined {
+  switch (PLACES[of(s, p, PC)]) {
+    case "flush":
+      return flush(m, s, p, act);
+    case "commit":
+      if (left(s, "save fails") > 0) act("fail to commit", (n) => failToCommit(m, n, p));
+      return act("commit", (n) => commit(m, n, p));
+    case "settle":
+      return act("settle", (n) => settle(m, n, p));
+    case "write-back":
+      if (left(s, "save fails") > 0) {
+        act("fail to write back", (n) => {
+          use(n, "save fails");
+          leave(n, p, "locking");
+        });
+      }
+      return act("write back", (n) => {
+        if (get(n, STORE) === of(n, p, BASE)) install(n, of(n, p, CURRENT));
+        startOver(n, p);
+      });
+    default:
+      return;
+  }
+}
+
+/** Puts a credential of an existing login into the store. */
+function install(n: State, credential: number): undefined {
+  const family = familyOf(credential) + 1;
+  const login = get(n, LOGIN);
+  if (login === 0) breakPromise(n, "a login came back after a logout");
+  else if (login !== family) breakPromise(n, "a login was overwritten");
+  n[STORE] = credential;
+}
+
+/** Step 11: a compare-and-swap. */
+function commit(m: Machine, n: State, p: number): undefined {
+  const base = of(n, p, BASE);
+  const next = of(n, p, NEXT);
+  const stored = get(n, STORE);
+  const isSame = stored !== 0 && refreshTokenOf(m, stored) === refreshTokenOf(m, base);
+  const isLater = isSame && stored > next;
+  if (isLater && !m.rules["newer-stays"]) breakPromise(n, "an older generation was saved over a newer one");
+  if (isLater) n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
+  else if (!m.rules["compare-and-swap"] || isSame || stored === next) {
+    install(n, next);
+    n[at(p, BASE)] = base;
+    n[at(p, MODE)] = of(n, p, MODE) & 3;
+  } else n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
+  enter(n, p, "settle");
+}
+
+const DROPPED = 4;
+
+function failToCommit(m: Machine, n: State, p: number): undefined {
+  use(n, "save fails");
+  const mode = of(n, p, MODE);
+  if (mode === FLUSHING || mode === SAVING) {
+    return leave(n, p, of(n, p, GOAL) === 0 ? "idle" : "locking");
+  }
+  const next = of(n, p, NEXT);
+  if (isOvertaken(m, n, p)) {
+    if (!m.rules["held-until-saved"]) closeRecord(m, n, p);
+    return startOver(n, p);
+  }
+  n[at(p, UNSAVED)] = SUCCESSOR;
+  n[at(p, UNSAVED_NEXT)] = next;
+  n[at(p, UNSAVED_BASE)] = of(n, p, BASE);
+  n[at(p, UNSAVED_ATTEMPT)] = of(n, p, ATTEMPT);
+  if (mode === FINISHING && !meets(n, p, next)) startOver(n, p);
+  else publish(m, n, p, next);
+}
+
+/** Lets go of the record's lock, if this process has it. */
+function closeRecord(m: Machine, n: State, p: number): undefined {
+  if (!hasFlag(n, p, UNSEALED)) return;
+  setOwnerAt(n, recordAt(refreshTokenOf(m, of(n, p, BASE)), of(n, p, ATTEMPT)), 0);
+}
+
+/** Closes the record of a refresh token that has left the store. */
+function settle(m: Machine, n: State, p: number): undefined {
+  const { rules } = m;
+  const base = of(n, p, BASE);
+  const next = of(n, p, NEXT);
+  const mode = of(n, p, MODE);
+  const isDropped = (mode & DROPPED) !== 0;
+  const refreshToken = refreshTokenOf(m, base);
+  const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+  const isKept = refreshTokenOf(m, next) === refreshToken;
+  if (isDropped && isKept && get(n, STORE) !== 0 && refreshTokenOf(m, get(n, STORE)) === refreshToken) {
+    // A later generation with this refresh token is stored: the record, if any, may be about that.
+    if (bodyAt(n, record) === 2 + next) clearRecord(n, record);
+    else if (stateAt(n, record) === HELD && ownerAt(n, record) === p + 1) clearRecord(n, record);
+  } else if (!isDropped && refreshTokenOf(m, next) === refreshToken && rules["same-token"]) {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) clearRecord(n, recordAt(refreshToken, attempt));
+    n[SENDS + refreshToken] = 0;
+  } else {
+    if (refreshTokenOf(m, next) === refreshToken && !isDropped) n[SENDS + refreshToken] = 0;
+    setStateAt(n, record, SETTLED);
+    setMark(n, record, PUT_OFF, false);
+    setMark(n, record, LEASED, false);
+    setOwnerAt(n, record, 0);
+    tidy(m, n, p, base, record);
+  }
+  finish(m, n, p, mode & 3, isDropped);
+}
+
+/** Wipes the bodies that a settled generation makes useless. */
+function tidy(m: Machine, n: State, p: number, base: number, record: number): undefined {
+  const isDropped = (of(n, p, MODE) & DROPPED) !== 0;
+  if (!m.rules["bodies-kept"]) setBodyAt(n, record, 0);
+  if (isDropped && m.rules["tidy-after-save"]) return;
+  // The store went back between the commit and this: from here on the bodies do not reach.
+  const stored = get(n, STORE);
+  if (!isDropped && stored !== 0 && familyOf(stored) === familyOf(base) && stored < base) {
+    enterWindow(n, "older than the bodies");
+  }
+  const first = familyOf(base) * GENERATIONS + 1;
+  for (let older = first; older < base; older += 1) {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const other = recordAt(older, attempt);
+      const state = stateAt(n, other);
+      if (state === NONE || state === REFUSED) continue;
+      setBodyAt(n, other, 0);
+      if (state === SEALED && m.rules["wiped-is-settled"]) setStateAt(n, other, SETTLED);
+    }
+  }
+}
+
+function finish(m: Machine, n: State, p: number, mode: number, isDropped: boolean): undefined {
+  const next = of(n, p, NEXT);
+  if (mode === FLUSHING || mode === SAVING) {
+    if (of(n, p, UNSAVED) === SUCCESSOR) forget(n, p);
+    for (const field of [BASE, NEXT, ATTEMPT, MODE]) n[at(p, field)] = 0;
+    return mode === SAVING ? leave(n, p, "idle") : enter(n, p, of(n, p, UNSAVED) === 0 ? "read" : "flush");
+  }
+  if (isDropped || (mode === FINISHING && !meets(n, p, next))) return startOver(n, p);
+  publish(m, n, p, next);
+}

@@ -1,0 +1,86 @@
+import { ATTEMPTS, get, RECORDS, type State } from "./state.ts";
+
+/** States of a spend record in the model; `unreadable` is a header that is torn. */
+export const NONE = 0;
+export const CLAIMED = 1;
+export const UNKNOWN = 2;
+export const DEFERRED = 3;
+export const SEALED = 4;
+export const HELD = 5;
+export const SETTLED = 6;
+export const REFUSED = 7;
+export const UNREADABLE = 8;
+
+/** The next attempt is put off. */
+export const PUT_OFF = 16;
+export const UNCERTAIN = 32;
+export const LEASED = 64;
+
+/** Bodies: nothing, torn, somebody else's answer, or 2 + a credential (of a refused record: the one refused). */
+export const TORN_BODY = 1;
+export const WRONG_OWNER_BODY = 2;
+
+/** Where the record of an attempt lies. */
+export function recordAt(refreshToken: number, attempt: number): number {
+  if (attempt > ATTEMPTS) throw new RangeError("the scenario needs more attempts than the model has");
+  return RECORDS + ((refreshToken - 1) * ATTEMPTS + attempt - 1) * 2;
+}
+
+export function refreshTokenAt(record: number): number {
+  return 1 + Math.floor((record - RECORDS) / (2 * ATTEMPTS));
+}
+
+export function stateAt(s: State, record: number): number {
+  return get(s, record) & 15;
+}
+
+/** Changes the state and leaves the marks. */
+export function setStateAt(s: State, record: number, state: number): undefined {
+  s[record] = (get(s, record) & ~15) | state;
+}
+
+export function hasMark(s: State, record: number, mark: number): boolean {
+  return (get(s, record) & mark) !== 0;
+}
+
+export function setMark(s: State, record: number, mark: number, on: boolean): undefined {
+  s[record] = on ? get(s, record) | mark : get(s, record) & ~mark;
+}
+
+/** The living process that locks the record, plus one. */
+export function ownerAt(s: State, record: number): number {
+  return get(s, record + 1) & 3;
+}
+
+export function setOwnerAt(s: State, record: number, owner: number): undefined {
+  s[record + 1] = (get(s, record + 1) & ~3) | owner;
+}
+
+export function bodyAt(s: State, record: number): number {
+  return get(s, record + 1) >> 2;
+}
+
+export function setBodyAt(s: State, record: number, body: number): undefined {
+  s[record + 1] = (get(s, record + 1) & 3) | (body << 2);
+}
+
+/** The successor in the body, or 0. */
+export function successorAt(s: State, record: number): number {
+  const state = stateAt(s, record);
+  const body = bodyAt(s, record);
+  const mayHold = state !== NONE && state !== UNKNOWN && state !== DEFERRED && state !== REFUSED;
+  return mayHold && body > 2 ? body - 2 : 0;
+}
+
+export function clearRecord(s: State, record: number): undefined {
+  s[record] = 0;
+  s[record + 1] = 0;
+}
+
+/** The highest attempt there is a record of, or 0. */
+export function highestAttempt(s: State, refreshToken: number): number {
+  for (let attempt = ATTEMPTS; attempt > 0; attempt -= 1) {
+    if (stateAt(s, recordAt(refreshToken, attempt)) !== NONE) return attempt;
+  }
+  return 0;
+}
