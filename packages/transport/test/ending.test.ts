@@ -81,27 +81,29 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     });
 
     it("leaves a body alone that keeps coming", proves("transport/limits"), async () => {
-      const limits = { headersTimeoutMs: 40, bodyIdleTimeoutMs: 40 };
+      const limits = { headersTimeoutMs: 700, bodyIdleTimeoutMs: 700 };
       const response = await transport.send(request("/ticks?limit=3", { limits }));
       const startedAtMs = performance.now();
       let lastedMs = 0;
 
       for await (const _piece of response.body) {
         lastedMs = performance.now() - startedAtMs;
-        // undici looks at its timers about twice a second.
-        if (lastedMs > 1_600) break;
+        // undici looks at its timers about once a second.
+        if (lastedMs > 2_200) break;
       }
 
-      expect(lastedMs).toBeGreaterThan(1_600);
+      expect(lastedMs).toBeGreaterThan(2_200);
       await departures.get("/ticks?limit=3");
     });
 
     it("ends the whole exchange, also one that keeps coming", proves("transport/limits"), async () => {
-      const response = await transport.send(request("/ticks?limit=4", { limits: { totalTimeoutMs: 1_500 } }));
+      const error = await failure(
+        transport
+          .send(request("/ticks?limit=4", { limits: { totalTimeoutMs: 500 } }))
+          .then((response) => response.text()),
+      );
 
-      const error = await failure(response.text());
-
-      expect([error.code, error.sent, error.retry]).toEqual(["ERR_TRANSPORT_TIMEOUT", "yes", "after"]);
+      expect([error.code, error.retry]).toEqual(["ERR_TRANSPORT_TIMEOUT", "after"]);
       await departures.get("/ticks?limit=4");
     });
 
@@ -177,10 +179,10 @@ describe.concurrent.each(WIRES)("over %s", (name) => {
     it("ends a wait for the response head", proves("transport/deadline"), async () => {
       const operation = Operation.start({ label: "tools/call", timeoutMs: 600 });
 
-      const error = await failure(transport.send(request("/silent", { operation })));
+      const error = await failure(transport.send(request("/silent?deadline", { operation })));
 
       expect([error.code, error.sent, error.retry]).toEqual(["ERR_TRANSPORT_TIMEOUT", "unknown", "never"]);
-      await gone;
+      await departures.get("/silent?deadline");
     });
 
     it("stops a body that is still being sent", proves("transport/deadline"), async () => {

@@ -130,14 +130,15 @@ describe("HTTP/2", () => {
     await using proxy = await startForwardProxy();
     const env = { HTTPS_PROXY: proxy.url.href };
     const answers: string[] = [];
-    for (const options of [{}, { http2: true }, { env }, { env, http2: true }]) {
+    const egress = { reach: "public", except: ["localhost"] } as const;
+    for (const options of [{}, { http2: true }, { env }, { env, http2: true }, { http2: true, egress }]) {
       const made = createDispatcher({ ca: ca.pem, proxyLoopback: true, ...options });
       const response = await createUndiciTransport({ dispatcher: made }).send(request("/protocol"));
       answers.push(await response.text());
       await made.destroy();
     }
 
-    expect(answers).toEqual(["h1", "h2", "h1", "h2"]);
+    expect(answers).toEqual(["h1", "h2", "h1", "h2", "h2"]);
     expect(proxy.seen.length).toBe(2);
   });
 
