@@ -10,7 +10,7 @@ import { queueByPath } from "./queue-by-path.ts";
 import { assertOwnFile, ensurePrivateDirectory } from "./safe-path.ts";
 
 const FIRST_POLL_MS = 1;
-const LONGEST_POLL_MS = 40;
+const LONGEST_POLL_MS = 20;
 
 /** Linux file systems on which flock(2) is kept by one kernel and ends with its holder. */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
