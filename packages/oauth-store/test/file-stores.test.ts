@@ -10,7 +10,7 @@ import {
 } from "../src/index.ts";
 import { KEY, SERVER } from "./support/memory-setting.ts";
 
-const LONG = process.env["HAWSER_TEST_LONG"] !== undefined;
+const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 
 let home: TemporaryHome;
 let path: string;

@@ -287,7 +287,7 @@ describe("a successor that only one process has", () => {
         for (let step = 0; step < 3; step += 1) {
           const before = tries();
           await clock.advance(20_000);
-          await expect.poll(tries).toBeGreaterThan(before);
+          await expect.poll(tries, { interval: 5 }).toBeGreaterThan(before);
         }
         await expect(elsewhere.ensureFresh({ signal })).rejects.toEqual(code("HELD_ELSEWHERE"));
         expect((await elsewhere.explain()).verdict).toBe("held-elsewhere");

@@ -108,9 +108,6 @@ describe("a store that was mounted into a container", () => {
         states: [],
         stored: credential.accessToken,
       });
-      const valid = credentialOf(tokens.authority.login(), HOUR);
-      await save(valid);
-      expect((await onMachine(bind, "mounted", valid)).first).toEqual({ generation: 0 });
       expect(tokens.authority.presented).toEqual([]);
     },
   );

@@ -9,6 +9,8 @@ import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
+const WRITERS = LONG ? 12 : 4;
+const WRITE_KILLS = LONG ? 100 : 1;
 const HOUR = 3_600_000;
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const WRITER = new URL("./children/writer-child.ts", import.meta.url);
@@ -61,24 +63,25 @@ describe("stores", () => {
   );
 
   it(
-    "7: 12 processes that write 12 servers at one moment leave 12 entries",
+    `7: ${WRITERS} processes that write as many servers at one moment leave as many entries`,
     proves("oauth-store/entries-kept"),
     async () => {
       const { home, store } = setting;
       const all = await Promise.all(
-        Array.from({ length: 12 }, (_, n) => writer([home.path], `server-${n}|0`)),
+        Array.from({ length: WRITERS }, (_, n) => writer([home.path], `server-${n}|0`)),
       );
       for (const one of all) one.send("go");
       await Promise.all(all.map((one) => one.exited));
-      for (let n = 0; n < 12; n += 1) expect(await store.read(`server-${n}|0`)).toMatchObject({ writes: 1 });
+      for (let n = 0; n < WRITERS; n += 1)
+        expect(await store.read(`server-${n}|0`)).toMatchObject({ writes: 1 });
     },
   );
 
-  it("9: kill -9 during writes, 1,000 times, leaves a whole file and every other entry", {
+  it(`9: kill -9 during writes, ${WRITE_KILLS * 10} times, leaves a whole file and every other entry`, {
     ...proves("oauth-store/atomic-write"),
     timeout: 900_000,
   }, async () => {
-    for (let kill = 0; kill < (LONG ? 100 : 2); kill += 1) {
+    for (let kill = 0; kill < WRITE_KILLS; kill += 1) {
       const homes = await Promise.all(
         Array.from({ length: 10 }, async (_, at) => {
           const home = setting.home.file(`${kill}-${at}`);

@@ -19,6 +19,8 @@ import { credentialOf, KEY, SERVER, type Session } from "./support/memory-settin
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 const LONG_MS = 1_800_000;
+const PATIENT_PROCESSES = LONG ? 8 : 4;
+const RANDOM_KILLS = LONG ? 100 : 1;
 const SESSION = new URL("./children/session-child.ts", import.meta.url);
 const CROWD = new URL("./children/crowd-child.ts", import.meta.url);
 const PATIENT = new URL("./children/patient-child.ts", import.meta.url);
@@ -124,7 +126,7 @@ describe("several processes", () => {
     const setup = { homes: [{ home: home.path }], callers: 50 };
     const all = await Promise.all(Array.from({ length: 8 }, () => crowd(setup)));
     for (const word of ["go", "go without locks"]) {
-      for (let round = 0; round < (LONG ? 200 : 3); round += 1) {
+      for (let round = 0; round < (LONG ? 200 : 2); round += 1) {
         await save(credentialOf(tokens.authority.login()));
         const before = tokens.authority.presented.length;
         for (const one of all) one.send(word);
@@ -166,13 +168,13 @@ describe("several processes", () => {
     expect(authority.revokedFamilies.size).toBe(0);
   });
 
-  it("kill -9 at 1,000 random moments after the answer: the next start works, or says that a refresh was interrupted", {
+  it(`kill -9 at ${RANDOM_KILLS * 10} random moments after the answer: the next start works, or says that a refresh was interrupted`, {
     ...proves("oauth-store/crash-loses-nothing", "oauth-store/interrupted-is-named"),
     timeout: LONG ? LONG_MS : 60_000,
   }, async () => {
     const { authority } = setting.tokens;
     const ends = { restored: 0, interrupted: 0 };
-    for (let kills = 0; kills < (LONG ? 100 : 2); kills += 1) {
+    for (let kills = 0; kills < RANDOM_KILLS; kills += 1) {
       const homes = await Promise.all(
         Array.from({ length: 10 }, (_, at) => newHome(`random-${kills}-${at}`)),
       );
@@ -206,7 +208,7 @@ describe("several processes", () => {
       }
     }
     expect(ends.restored).toBeGreaterThan(0);
-    figure("1,000 random kills", ends);
+    figure(`${RANDOM_KILLS * 10} random kills`, ends);
   });
 
   it("kill -9 during a logout or a login: the next start is logged out, or in, and nothing in between", {
@@ -214,7 +216,7 @@ describe("several processes", () => {
     timeout: LONG ? LONG_MS : 60_000,
   }, async () => {
     const { authority } = setting.tokens;
-    for (let kills = 0; kills < (LONG ? 100 : 2); kills += 1) {
+    for (let kills = 0; kills < (LONG ? 100 : 1); kills += 1) {
       const outAt = ["locked", "removed", "lineage/file/temporary-written", "lineage/file/renamed"];
       for (const [at, home] of (await killAt(outAt, { work: "logout" })).entries()) {
         await expectWhole(home);
@@ -243,7 +245,7 @@ describe("several processes", () => {
     expect(authority.revokedFamilies.size).toBe(0);
   });
 
-  it("a token endpoint that answers 500, or hangs, for 10 minutes gets at most 12 grants for a credential from 8 processes, and nobody waits past a deadline", {
+  it(`a token endpoint that answers 500, or hangs, for 10 minutes gets at most 12 grants for a credential from ${PATIENT_PROCESSES} processes, and nobody waits past a deadline`, {
     ...proves("oauth-store/outage"),
     timeout: 120_000,
   }, async () => {
@@ -270,12 +272,12 @@ describe("several processes", () => {
         const credential = credentialOf(issued, state === "valid" ? lastMs + 20_000 : -1);
         await store.update(key, () => ({ write: oauthCredential.serialize(credential) }));
       }
-      const all = Array.from({ length: 8 }, () => spawnChild({ script: PATIENT }));
+      const all = Array.from({ length: PATIENT_PROCESSES }, () => spawnChild({ script: PATIENT }));
       children.push(...all);
       const setup: PatientSetup = {
         home: home.path,
         targets: targets.map(({ key, tokenUrl }) => ({ key, tokenUrl })),
-        factor: LONG ? 20 : 100,
+        factor: LONG ? 20 : 150,
         baseMs: Date.now(),
         lastMs,
         patienceMs: 400,

@@ -54,8 +54,7 @@ export const promises = {
     room,
   },
   "oauth-store/mounted-file": {
-    promise:
-      "From a single file that is a mount of its own nothing is spent, and the error says why; its valid token is used.",
+    promise: "From a single file that is a mount of its own nothing is spent, and the error says why.",
     room,
   },
   "oauth-store/stays-to-save": {
