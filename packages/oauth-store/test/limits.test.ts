@@ -288,6 +288,8 @@ describe("a successor that only one process has", () => {
           const before = tries();
           await clock.advance(20_000);
           await expect.poll(tries, { interval: 5 }).toBeGreaterThan(before);
+          // The next try has been put on the clock.
+          await expect.poll(() => clock.timers(), { interval: 5 }).toBeGreaterThan(0);
         }
         await expect(elsewhere.ensureFresh({ signal })).rejects.toEqual(code("HELD_ELSEWHERE"));
         expect((await elsewhere.explain()).verdict).toBe("held-elsewhere");

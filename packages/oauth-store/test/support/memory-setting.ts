@@ -1,3 +1,4 @@
+import { onTestFinished } from "vitest";
 import {
   type CredentialEvent,
   type CredentialSession,
@@ -12,6 +13,7 @@ import {
   storeKey,
 } from "../../src/index.ts";
 import { RotatingAuthority } from "./rotating-authority.ts";
+import { SecretWatch } from "./secret-watch.ts";
 
 export const SERVER = { serverName: "mock", serverUrl: "https://mcp.example/mcp" } as const;
 export const KEY: string = storeKey(SERVER.serverName, SERVER.serverUrl);
@@ -49,6 +51,11 @@ export function memorySetting(over: Partial<SessionOptions> & { store?: Credenti
   const store = over.store ?? createMemoryStore();
   const events: CredentialEvent[] = [];
   const grants: RefreshGrantInput<OAuthCredential>[] = [];
+  const watch = new SecretWatch();
+  onTestFinished(() => {
+    watch.show(events);
+    watch.check(authority.issued);
+  });
   return {
     store,
     authority,
@@ -69,7 +76,7 @@ export function memorySetting(over: Partial<SessionOptions> & { store?: Credenti
         ...options,
       });
       session.onEvent((event) => events.push(event));
-      return session;
+      return watch.session(session);
     },
     save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),
     async stored() {

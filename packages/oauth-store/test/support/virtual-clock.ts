@@ -1,10 +1,14 @@
 import type { CredentialClock } from "../../src/index.ts";
 
-/** Time that stands still until it is moved: `advance` moves both clocks and runs what is due, `jump` the wall clock alone. */
-export function virtualClock(): CredentialClock & {
+export interface VirtualClock extends CredentialClock {
   advance(ms: number): Promise<void>;
   jump(ms: number): void;
-} {
+  /** How many wait for their time. */
+  timers(): number;
+}
+
+/** Time that stands still until it is moved: `advance` moves both clocks and runs what is due, `jump` the wall clock alone. */
+export function virtualClock(): VirtualClock {
   const startMs = Date.now();
   let timers: { atMs: number; run: () => void }[] = [];
   let nowMs = 0;
@@ -35,5 +39,6 @@ export function virtualClock(): CredentialClock & {
     jump(ms) {
       skewMs += ms;
     },
+    timers: () => timers.length,
   };
 }
