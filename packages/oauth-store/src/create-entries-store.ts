@@ -12,7 +12,7 @@ import { storeKey } from "./store-key.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** How the entries stand in the file. */
-export interface EntriesCodec {
+interface EntriesCodec {
   /** `"corrupt"` for what cannot be the file; throws `CredentialError` for what may be it and cannot be opened. */
   decode(text: string): JsonObject | "corrupt" | Promise<JsonObject | "corrupt">;
   /** Throws `CredentialError`. `first`: there is no file yet. */

@@ -46,7 +46,6 @@ export interface KeyringStoreOptions {
 /** What Credential Manager keeps in one credential. */
 const WINDOWS_LIMIT_BYTES = 2560;
 const MAX_DEPTH = 64;
-const REHEARSAL_LOCK_TIMEOUT_MS = 5000;
 
 /**
  * One credential per entry of the operating system's keyring. Nothing falls back to another store: a keyring that
@@ -119,7 +118,7 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
     async rehearse(key: string, entry: JsonValue, { paddingBytes = 0 }: StoreRehearsalOptions = {}) {
       const limit = maxValueBytes === undefined ? undefined : maxValueBytes + 2 * paddingBytes;
       pack(format, entry, limit);
-      const held = await lock(key, REHEARSAL_LOCK_TIMEOUT_MS);
+      const held = await lock(key, timeoutMs);
       // Read under the lock: no earlier write is still on its way, and the keyring is open.
       try {
         await access.get(account(key), untilMs());

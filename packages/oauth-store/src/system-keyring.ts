@@ -3,8 +3,6 @@ import { Worker } from "node:worker_threads";
 import { CredentialError } from "./errors.ts";
 import type { KeyringEntry, KeyringProvider } from "./keyring-provider.ts";
 
-const PACKAGE = "@napi-rs/keyring";
-
 interface Reply {
   readonly id: number;
   readonly value?: string | boolean | null;
@@ -16,8 +14,9 @@ interface Reply {
 /**
  * The operating system's keyring: Keychain, Credential Manager, on Linux always the Secret Service, never the
  * kernel's keyring, which forgets. Needs the package `@napi-rs/keyring`, which is loaded at the first use, in a
- * thread of its own: a desktop that does not answer would else stop the event loop. Without the package every call
- * throws `ERR_OAUTH_STORE_KEYRING_MISSING`.
+ * thread of its own: a desktop that does not answer would else stop the event loop. A process that is told to end
+ * while an unlock prompt is up ends when the prompt does. Without the package every call throws
+ * `ERR_OAUTH_STORE_KEYRING_MISSING`.
  */
 export function systemKeyring(): KeyringProvider {
   let thread: KeyringThread | undefined;
@@ -89,7 +88,8 @@ function startThread(): KeyringThread {
 
 function locate(): string {
   try {
-    return createRequire(import.meta.url).resolve(PACKAGE);
+    const require = createRequire(import.meta.url);
+    return require.resolve("@napi-rs/keyring");
   } catch {
     throw notInstalled();
   }
@@ -98,26 +98,29 @@ function locate(): string {
 function notInstalled(): CredentialError {
   return new CredentialError(
     "ERR_OAUTH_STORE_KEYRING_MISSING",
-    `the keyring store needs the package ${PACKAGE}: install it (it is an optional peer dependency) or use another store`,
+    "the keyring needs the package @napi-rs/keyring: install it (it is an optional peer dependency) or use another store",
   );
 }
 
-/** What the thread runs. Making an entry connects to the desktop and blocks; the calls themselves do not. */
+/**
+ * What the thread runs. The library's synchronous calls: its asynchronous ones take a thread of the pool that files
+ * are read with, and four unlock prompts would stop all file work; making an entry blocks in either case.
+ */
 const PROGRAM = `
 const { parentPort, workerData } = require("node:worker_threads");
-let AsyncEntry;
-parentPort.on("message", async ({ id, operation, service, account, secret }) => {
+let Entry;
+parentPort.on("message", ({ id, operation, service, account, secret }) => {
   try {
-    AsyncEntry ??= require(workerData).AsyncEntry;
-  } catch (error) {
+    Entry ??= require(workerData).Entry;
+  } catch {
     return parentPort.postMessage({ id, failure: "not loaded", missing: true });
   }
   try {
-    const entry = new AsyncEntry(service, account, { linux: { store: "secret-service" } });
+    const entry = new Entry(service, account, { linux: { store: "secret-service" } });
     let value = null;
-    if (operation === "get") value = await entry.getPassword();
-    else if (operation === "set") await entry.setPassword(secret);
-    else value = await entry.deleteCredential();
+    if (operation === "get") value = entry.getPassword();
+    else if (operation === "set") entry.setPassword(secret);
+    else value = entry.deleteCredential();
     parentPort.postMessage({ id, value });
   } catch (error) {
     parentPort.postMessage({ id, failure: String(error && error.message) });

@@ -1,0 +1,21 @@
+import { connectParent } from "../../../../internal/test-kit/src/connect-parent.ts";
+import { SHARED_FILES } from "../support/shared-file.ts";
+
+/** Writes one entry of a shared file: once, once when told to, or for ever. */
+const port = connectParent();
+const [, , kind, home = "", key = "", how = "at once"] = process.argv;
+const store = SHARED_FILES.find((one) => one.kind === kind)?.open(home);
+if (how === "forever") {
+  for (let round = 0; ; round += 1) {
+    await store?.update(key, () => ({ write: { round, text: "b".repeat(20_000) } }));
+    if (round === 0) port.send("writing");
+  }
+}
+if (how === "wait") {
+  port.send("ready");
+  await port.receive();
+}
+await store?.update(key, () => ({ write: key === "theirs|1" ? "theirs" : "written" }), {
+  faultPoint: (name) => port.faultPoint(name),
+});
+port.close();

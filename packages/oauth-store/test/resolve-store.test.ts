@@ -1,0 +1,428 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { expectNoSecret, proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type CredentialStore,
+  createKeyringStore,
+  oauthCredential,
+  type ResolvedCredentialStore,
+  resolveCredentialStore,
+  type StoreRecipe,
+  type StoreResolutionEvent,
+} from "../src/index.ts";
+import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
+import { dismissed, noBus, type ScriptedKeyring, scriptedKeyring } from "./support/scripted-keyring.ts";
+import { SHARED_FILES } from "./support/shared-file.ts";
+
+const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
+
+let home: TemporaryHome;
+let scripted: ScriptedKeyring;
+let events: StoreResolutionEvent[];
+let file: CredentialStore;
+let keyring: CredentialStore;
+/** Reads of the file store, by those who resolve. */
+let fileReads: number;
+beforeEach(async () => {
+  home = await temporaryHome();
+  scripted = scriptedKeyring();
+  events = [];
+  fileReads = 0;
+  const plain = openShared("plain");
+  file = {
+    ...plain,
+    read(key) {
+      fileReads += 1;
+      return plain.read(key);
+    },
+  };
+  keyring = createKeyringStore({
+    service: "S",
+    lockDirectory: home.file("locks"),
+    keyring: scripted,
+    timeoutMs: 300,
+  });
+});
+afterEach(() => home.remove());
+
+function openShared(kind: "plain" | "encrypted"): CredentialStore {
+  const store = SHARED_FILES.find((one) => one.kind === kind)?.open(home.path);
+  if (!store) throw new Error(kind);
+  return store;
+}
+
+const resolved = (recipe: Partial<StoreRecipe> = {}): ResolvedCredentialStore =>
+  resolveCredentialStore({ mode: "auto", file, keyring, onEvent: (event) => events.push(event), ...recipe });
+const put = (store: CredentialStore, text: string) => store.update(KEY, () => ({ write: text }));
+const told = () => events.map((event) => ("reason" in event ? event.reason : event.type));
+
+describe(resolveCredentialStore, () => {
+  describe("loading", () => {
+    it(
+      "takes the keyring's entry, though the file has one too",
+      proves("oauth-store/auto-load"),
+      async () => {
+        await put(keyring, "K");
+        await put(file, "F");
+        const store = resolved();
+        expect(store.resolution(KEY)).toBeUndefined();
+        expect(await store.read(KEY)).toBe("K");
+        expect(store.resolution(KEY)).toBe("keyring");
+        expect(events).toEqual([
+          {
+            type: "resolved",
+            key: KEY,
+            mode: "auto",
+            keyringBackend: "keyring",
+            place: "keyring",
+            reason: "auto_load_keyring",
+          },
+        ]);
+        expect(fileReads).toBe(0);
+      },
+    );
+
+    it("takes the file where the keyring has no entry", proves("oauth-store/auto-load"), async () => {
+      await put(file, "F");
+      const store = resolved();
+      expect(await store.read(KEY)).toBe("F");
+      expect(store.resolution(KEY)).toBe("file");
+      expect(told()).toEqual(["auto_load_file_keyring_missing"]);
+    });
+
+    it(
+      "takes the file, with a warning, where the keyring fails",
+      proves("oauth-store/auto-load"),
+      async () => {
+        await put(file, "F");
+        scripted.failWith(noBus);
+        expect(await resolved().read(KEY)).toBe("F");
+        expect(events).toMatchObject([
+          { type: "fallback", during: "load", code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE", reason: "no-bus" },
+          { type: "resolved", place: "file", reason: "auto_load_file_keyring_error" },
+        ]);
+      },
+    );
+
+    it("names both where both fail, and decides nothing", proves("oauth-store/auto-load"), async () => {
+      await writeFile(home.file(".credentials.json"), "broken", { mode: 0o600 });
+      scripted.failWith(noBus);
+      const store = resolved();
+      await expect(store.read(KEY)).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_UNRESOLVED",
+        message: expect.stringMatching(/keyring \(.*KEYRING_UNAVAILABLE\).*file \(.*CORRUPT\)/),
+      });
+      expect(store.resolution(KEY)).toBeUndefined();
+    });
+
+    it(
+      "decides nothing where nothing is stored, and looks again",
+      proves("oauth-store/auto-load"),
+      async () => {
+        const store = resolved();
+        expect(await store.read(KEY)).toBeUndefined();
+        expect(events).toEqual([]);
+        await put(keyring, "K");
+        expect(await store.read(KEY)).toBe("K");
+      },
+    );
+
+    it(
+      "does not guess that there is no login behind a keyring that stays locked",
+      proves("oauth-store/auto-load"),
+      async () => {
+        scripted.failWith(dismissed);
+        await expect(resolved().read(KEY)).rejects.toEqual(code("KEYRING_LOCKED"));
+        scripted.failWith(noBus);
+        expect(await resolved().read(KEY)).toBeUndefined();
+      },
+    );
+  });
+
+  describe("saving what has no place yet", () => {
+    it("uses the keyring, and clears the file", proves("oauth-store/auto-save"), async () => {
+      await put(file, "older");
+      const store = resolved();
+      await put(store, "new");
+      expect(await keyring.read(KEY)).toBe("new");
+      expect(await file.read(KEY)).toBeUndefined();
+      expect(told()).toEqual(["auto_save_keyring"]);
+    });
+
+    it.each([
+      ["noBus", noBus],
+      ["dismissed", dismissed],
+    ])(
+      "uses the file, with a warning, where the keyring fails: %s",
+      proves("oauth-store/auto-save"),
+      async (_, error) => {
+        scripted.failWith(error);
+        const store = resolved();
+        await put(store, "new");
+        expect(await store.read(KEY)).toBe("new");
+        expect(store.resolution(KEY)).toBe("file");
+        expect(events.map(({ type }) => type)).toEqual(["fallback", "resolved"]);
+      },
+    );
+
+    it(
+      "takes back from a silent keyring what lands there after the file was used",
+      proves("oauth-store/auto-save"),
+      async () => {
+        const land = scripted.stick("set");
+        const store = resolved();
+        await put(store, "new");
+        expect(store.resolution(KEY)).toBe("file");
+        land();
+        await expect.poll(() => scripted.calls.at(-1)).toBe(`get ${KEY}`);
+        await expect.poll(() => scripted.calls.filter((call) => call.startsWith("remove"))).toHaveLength(1);
+        await expect.poll(() => scripted.secrets.size).toBe(0);
+        expect(await resolved().read(KEY)).toBe("new");
+      },
+    );
+
+    it("does not take its caller's failure for the keyring's", proves("oauth-store/auto-save"), async () => {
+      const error = new Error("the caller's");
+      await expect(
+        resolved().update(KEY, () => {
+          throw error;
+        }),
+      ).rejects.toThrow(error);
+      expect(await file.read(KEY)).toBeUndefined();
+      expect(events).toEqual([]);
+    });
+  });
+
+  describe("a lock that cannot be had", () => {
+    const breakLock = () => mkdir(home.file("locks", "secrets-store.lock"), { recursive: true });
+
+    it(
+      "is an error when saving, and the file is not made",
+      proves("oauth-store/lock-is-no-keyring-error"),
+      async () => {
+        await breakLock();
+        await expect(put(resolved({ keyring: openShared("encrypted") }), "new")).rejects.toEqual(
+          code("NOT_WRITABLE"),
+        );
+        expect(await readdir(home.path)).toEqual(["locks"]);
+        expect(events).toEqual([]);
+        await put(file, "still works");
+      },
+    );
+
+    it(
+      "is an error when loading, and the file is not used",
+      proves("oauth-store/lock-is-no-keyring-error"),
+      async () => {
+        await put(file, "F");
+        await breakLock();
+        const store = resolved({ keyring: openShared("encrypted") });
+        await expect(store.read(KEY)).rejects.toEqual(code("NOT_WRITABLE"));
+        expect(store.resolution(KEY)).toBeUndefined();
+        expect(fileReads).toBe(0);
+      },
+    );
+
+    it(
+      "does not keep a credential that is there from being read",
+      proves("oauth-store/read-only-home"),
+      async () => {
+        await put(openShared("encrypted"), "K");
+        const store = resolved({
+          keyring: { ...openShared("encrypted"), readLocked: () => Promise.reject(new Error("no lock")) },
+        });
+        expect(await store.read(KEY)).toBe("K");
+      },
+    );
+  });
+
+  describe("once it is decided", () => {
+    it(
+      "a failing keyring is an error, the file's older entry is not used, and what is held stays good",
+      proves("oauth-store/pinned"),
+      async () => {
+        const setting = memorySetting({ store: resolved(), home: home.path });
+        const login = setting.authority.login();
+        const credential = (accessToken: string, leftMs: number) =>
+          oauthCredential.serialize(credentialOf({ ...login, accessToken }, leftMs));
+        await file.update(KEY, () => ({ write: credential("stale-F", 3_600_000) }));
+        await keyring.update(KEY, () => ({ write: credential("K", 3_600_000) }));
+        const session = setting.session();
+        const handle = await session.ensureFresh();
+        expect(handle.view.accessToken).toBe("K");
+        scripted.failWith(noBus);
+        const error = await session.recover(handle).catch((failure: unknown) => failure);
+        expect(error).toMatchObject({
+          code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+          message: expect.stringMatching(/failed to reread.*resolved keyring store.*no other store/),
+        });
+        expect(session.snapshot()).toBe(handle);
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("KEYRING_UNAVAILABLE"));
+        const unsaved = setting.session();
+        await unsaved.login(credentialOf(setting.authority.login(), 60_000));
+        expect(setting.authority.presented).toEqual([]);
+        expect(await file.read(KEY)).toMatchObject({ access_token: "stale-F" });
+        expect(fileReads).toBe(1);
+        scripted.failWith(undefined);
+        await unsaved.settle();
+        await unsaved[Symbol.asyncDispose]();
+      },
+    );
+
+    it(
+      "sessions made anew read from the same store, and nothing is decided again",
+      proves("oauth-store/decided-once"),
+      async () => {
+        await file.update(KEY, () => ({
+          write: oauthCredential.serialize(credentialOf({ accessToken: "F" }, 3_600_000)),
+        }));
+        const store = resolved();
+        const setting = memorySetting({ store, home: home.path });
+        const handles = await Promise.all(
+          Array.from({ length: 5 }, () => setting.session()).map((session) => session.ensureFresh()),
+        );
+        await put(keyring, "a newer entry in the other store");
+        for (let again = 0; again < 3; again += 1) handles.push(await setting.session().ensureFresh());
+        expect(new Set(handles.map((handle) => handle.view.accessToken))).toEqual(new Set(["F"]));
+        expect(scripted.calls.filter((call) => call.startsWith("get"))).toHaveLength(1 + 2);
+        expect(told()).toEqual(["auto_load_file_keyring_missing"]);
+      },
+    );
+
+    it(
+      "those who come while it is being decided get the same decision",
+      proves("oauth-store/decided-once"),
+      async () => {
+        const answer = scripted.stick("get");
+        await put(file, "F");
+        const store = resolved();
+        const reads = [store.read(KEY), store.read(KEY)];
+        const saving = put(store, "new");
+        answer();
+        expect(await Promise.all(reads)).toEqual(["F", "F"]);
+        await saving;
+        expect(await file.read(KEY)).toBe("new");
+        expect(scripted.secrets.size).toBe(0);
+        expect(events).toHaveLength(1);
+      },
+    );
+
+    it("an explicit mode uses its store and no other", proves("oauth-store/pinned"), async () => {
+      await put(file, "F");
+      expect(await resolved({ mode: "keyring" }).read(KEY)).toBeUndefined();
+      scripted.failWith(noBus);
+      await expect(resolved({ mode: "keyring" }).read(KEY)).rejects.toEqual(code("KEYRING_UNAVAILABLE"));
+      await expect(put(resolved({ mode: "keyring" }), "new")).rejects.toEqual(code("KEYRING_UNAVAILABLE"));
+      expect(await resolved({ mode: "file" }).read(KEY)).toBe("F");
+      expect(await resolved({ mode: "file", keyring: undefined }).read(KEY)).toBe("F");
+      expect(told()).toEqual(["configured_load", "configured_load"]);
+      expect(() => resolved({ keyring: undefined })).toThrow(TypeError);
+    });
+  });
+
+  describe("logging out", () => {
+    it("removes from every store", proves("oauth-store/logout-everywhere"), async () => {
+      const encrypted = openShared("encrypted");
+      const setting = memorySetting({ store: resolved({ alsoRemoveFrom: [encrypted] }), home: home.path });
+      for (const store of [keyring, encrypted, file]) await put(store, "old");
+      const session = setting.session();
+      await session.login(credentialOf(setting.authority.login(), 60_000));
+      expect(await session.logout()).toMatchObject({ removed: true, failures: [] });
+      for (const store of [keyring, encrypted, file]) expect(await store.read(KEY)).toBeUndefined();
+      expect((await session.status()).state).toBe("absent");
+    });
+
+    it(
+      "clears the file though the keyring fails, and reports what it could not do",
+      proves("oauth-store/logout-everywhere"),
+      async () => {
+        scripted.failWith(noBus);
+        const setting = memorySetting({ store: resolved(), home: home.path });
+        const session = setting.session();
+        await session.login(credentialOf(setting.authority.login(), 60_000));
+        expect((await session.status()).state).toBe("usable");
+        expect(await session.logout()).toEqual({
+          removed: true,
+          failures: [{ store: "keyring", code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE" }],
+        });
+        expect(await file.read(KEY)).toBeUndefined();
+        expect((await session.status()).state).toBe("absent");
+      },
+    );
+
+    it(
+      "in file mode, a keyring that fails is a warning",
+      proves("oauth-store/logout-everywhere"),
+      async () => {
+        scripted.failWith(noBus);
+        const store = resolved({ mode: "file" });
+        await put(store, "F");
+        expect(await store.removeEverywhere?.(KEY)).toEqual({ removed: true, failures: [] });
+        expect(events.at(-1)).toEqual({
+          type: "leftover",
+          key: KEY,
+          store: "keyring",
+          code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+        });
+      },
+    );
+
+    it("ends the decision with the credential", proves("oauth-store/decided-once"), async () => {
+      await put(file, "F");
+      const store = resolved();
+      await store.read(KEY);
+      await store.removeEverywhere?.(KEY);
+      expect(store.resolution(KEY)).toBeUndefined();
+      await put(store, "new");
+      expect(store.resolution(KEY)).toBe("keyring");
+    });
+  });
+
+  it(
+    "without a desktop: a login, a status and a logout succeed, and the entry is gone",
+    proves("oauth-store/headless-auto"),
+    async () => {
+      const child = spawnChild({
+        script: new URL("./children/headless-child.ts", import.meta.url),
+        args: [home.path],
+        env: { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: home.file("none") },
+      });
+      try {
+        const report = await child.receive<Record<string, unknown>>();
+        expect(report).toEqual({
+          before: "absent",
+          after: "usable",
+          place: "file",
+          logout: {
+            removed: true,
+            failures: [{ store: "keyring", code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE" }],
+          },
+          end: "absent",
+          warnings: ["ERR_OAUTH_STORE_KEYRING_UNAVAILABLE"],
+        });
+        expect(await readdir(home.path)).not.toContain(".credentials.json");
+      } finally {
+        await child[Symbol.asyncDispose]();
+      }
+    },
+  );
+
+  it("shows no secret in an event or an error", proves("oauth-store/no-secret-shown"), async () => {
+    const secret = "planted-secret-of-two-stores";
+    scripted.failWith(new Error(`told: ${secret}`));
+    await put(file, secret);
+    const store = resolved();
+    await store.read(KEY);
+    await put(store, `${secret}-2`);
+    const error = await resolved({ mode: "keyring" })
+      .read(KEY)
+      .catch((failure: unknown) => failure);
+    await writeFile(home.file(".credentials.json"), secret, { mode: 0o600 });
+    const both = await resolved()
+      .read(KEY)
+      .catch((failure: unknown) => failure);
+    expect(both).toEqual(code("UNRESOLVED"));
+    expect(events.length).toBeGreaterThan(1);
+    expectNoSecret([events, error, both, store], [secret]);
+  });
+});
