@@ -5,12 +5,12 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type FetchLike, type HttpTransport, toFetch } from "../src/index.ts";
 import { rejection } from "./support/failure.ts";
-import { startWire, WIRES, type Wire } from "./support/wires.ts";
+import { SAMPLED_WIRES, startWire, type Wire } from "./support/wires.ts";
 
 /** For what happens soon, on a machine with other things to do. */
 const PATIENCE = { timeout: 15_000 };
 
-describe.concurrent.each(WIRES)("over %s", (name) => {
+describe.concurrent.each(SAMPLED_WIRES)("over %s", (name) => {
   let wire: Wire;
   let transport: HttpTransport & AsyncDisposable;
   let fetch: FetchLike;

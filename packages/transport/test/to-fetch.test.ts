@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FetchLike, type HttpTransport, Operation, toFetch } from "../src/index.ts";
 import { scriptedTransport } from "../src/testing.ts";
 import { rejection } from "./support/failure.ts";
-import { isProxied, startWire, WIRES, type Wire } from "./support/wires.ts";
+import { isProxied, SAMPLED_WIRES, startWire, type Wire } from "./support/wires.ts";
 
-describe.concurrent.each(WIRES)("over %s", (name) => {
+describe.concurrent.each(SAMPLED_WIRES)("over %s", (name) => {
   let wire: Wire;
   let transport: HttpTransport & AsyncDisposable;
   let send: FetchLike;

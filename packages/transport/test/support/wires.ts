@@ -26,6 +26,9 @@ import { startTransparentProxy } from "./transparent-proxy.ts";
  */
 export const WIRES = ["a direct connection", "a forwarding proxy", "TLS", "TLS in a tunnel"] as const;
 export type WireName = (typeof WIRES)[number];
+/** For tests of what stands above the wire: the plainest and the longest, and all of them when there is time. */
+export const SAMPLED_WIRES: readonly WireName[] =
+  process.env["HAWSER_TEST_LONG"] === "1" ? WIRES : ["a direct connection", "TLS in a tunnel"];
 
 export const isProxied = (wire: WireName): boolean =>
   wire === "a forwarding proxy" || wire === "TLS in a tunnel";
