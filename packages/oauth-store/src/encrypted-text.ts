@@ -4,7 +4,16 @@ import type { EncryptionKey } from "./encryption-key.ts";
 import { parseJsonText } from "./json-text.ts";
 
 /** What the file shows: which key opens it, and what was locked with it. */
-export type EncryptedText = z.infer<typeof envelopeSchema>;
+export interface EncryptedText {
+  readonly version: 1;
+  readonly cipher: "AES-256-GCM";
+  /** The key's id. */
+  readonly key: string;
+  readonly salt: string;
+  readonly nonce: string;
+  /** The text and its tag. */
+  readonly data: string;
+}
 
 const VERSION = 1;
 const TAG_BYTES = 16;
