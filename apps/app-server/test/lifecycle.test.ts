@@ -5,9 +5,11 @@ import { fileURLToPath } from "node:url";
 import { startLocalUpstream } from "@hawser/local-upstream";
 import { proves, temporaryHome } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
-import { startAppServer } from "./start-app-server.ts";
+import { compileCache, startAppServer } from "./start-app-server.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+const base = { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compileCache };
 
 /** Runs the program with these arguments and this stdin, to its end. */
 async function run(args: readonly string[], input = "", env: Record<string, string> = {}) {
@@ -15,7 +17,7 @@ async function run(args: readonly string[], input = "", env: Record<string, stri
   const child = spawn(
     process.execPath,
     ["--conditions=hawser-source", "--disable-warning=ExperimentalWarning", main, ...args],
-    { env: { PATH: process.env["PATH"], HAWSER_HOME: home.path, ...env } },
+    { env: { ...base, HAWSER_HOME: home.path, ...env } },
   );
   const [out, err] = [child.stdout, child.stderr].map((stream) => stream.setEncoding("utf8").toArray());
   child.stdin.end(input);
@@ -107,7 +109,7 @@ env_key = "MODEL_KEY"
           ...["--conditions=hawser-source", "--disable-warning=ExperimentalWarning", main],
           ...["app-server", "--config", config],
         ],
-        { env: { PATH: process.env["PATH"], HAWSER_HOME: home.file("home"), MODEL_KEY: "sk-local" } },
+        { env: { ...base, HAWSER_HOME: home.file("home"), MODEL_KEY: "sk-local" } },
       );
       const exited = once(child, "exit");
       const stderr = child.stderr.setEncoding("utf8").toArray();

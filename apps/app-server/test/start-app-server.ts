@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LocalUpstream } from "@hawser/local-upstream";
@@ -8,6 +9,9 @@ import { temporaryHome } from "@hawser/test-kit";
 import { AppClient } from "./app-client.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+
+/** Halves the start of each child: the sources are stripped of their types once. Keyed by content. */
+export const compileCache: string = join(tmpdir(), "hawser-compile-cache");
 
 export interface StartOptions {
   /** Its model, account and MCP server are configured. */
@@ -117,10 +121,11 @@ auth_bearer_token = ${toml(execServer.bearer)}`
 
 function environment(upstream: LocalUpstream | undefined): Record<string, string | undefined> {
   const { PATH, HOME } = process.env;
-  if (upstream === undefined) return { PATH, HOME };
+  const started = { PATH, HOME, NODE_COMPILE_CACHE: compileCache };
+  if (upstream === undefined) return started;
   const { account, ca } = upstream;
   return {
-    ...{ PATH, HOME, SSL_CERT_FILE: ca.file, TERM: "xterm" },
+    ...{ ...started, SSL_CERT_FILE: ca.file, TERM: "xterm" },
     CODEX_APP_SERVER_LOGIN_ISSUER: account.issuer.href,
     CODEX_REFRESH_TOKEN_URL_OVERRIDE: account.tokenUrl.href,
     CODEX_REVOKE_TOKEN_URL_OVERRIDE: account.revokeUrl.href,

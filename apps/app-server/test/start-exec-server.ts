@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { temporaryHome } from "@hawser/test-kit";
 import { WebSocket, WebSocketServer } from "ws";
+import { compileCache } from "./start-app-server.ts";
 
 /** A request as the app-server handed it over. */
 interface HandedOver {
@@ -44,7 +45,10 @@ export async function startExecServer(options: StartExecServerOptions = {}): Pro
       ...["--listen", "ws://127.0.0.1:0", "--config", configFile],
       ...["--ws-auth", "capability-token", "--ws-token-file", bearerFile],
     ],
-    { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "ignore"] },
+    {
+      env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compileCache, ...env },
+      stdio: ["ignore", "pipe", "ignore"],
+    },
   );
   const [line] = await once(child.stdout.setEncoding("utf8"), "data");
   const relay = await startRelay(String(line).trim());

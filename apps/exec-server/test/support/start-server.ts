@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type SpawnedChild, spawnChild } from "@hawser/test-kit";
 
 export interface TestServer extends AsyncDisposable {
@@ -27,5 +29,7 @@ export function spawnServer(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>> = {},
 ): SpawnedChild {
-  return spawnChild({ script: new URL("../../src/main.ts", import.meta.url), args, env });
+  // The sources are stripped of their types once for all children; the cache is keyed by content.
+  const cached = { NODE_COMPILE_CACHE: join(tmpdir(), "hawser-compile-cache"), ...env };
+  return spawnChild({ script: new URL("../../src/main.ts", import.meta.url), args, env: cached });
 }
