@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import { oauthCredential } from "./oauth-credential.ts";
 import { storeKey } from "./store-key.ts";
@@ -44,16 +45,20 @@ describe("oauthCredential", () => {
     [0, "now"],
   ])("with %i ms left says %s", (leftMs, expected) => expect(need(leftMs)).toBe(expected));
 
-  it("halves a window that is as long as the life", () => {
+  it("halves a window that is as long as the life", proves("oauth-store/lifetimes"), () => {
     const age = { receivedAtMs: 970_000, lifetimeMs: 30_000 };
     expect(need(15_001, age)).toBe("no");
     expect(need(15_000, age)).toBe("first");
   });
 
-  it("measures life from receipt, not from a time another clock wrote", () => {
-    const age = { receivedAtMs: 5_000_000, lifetimeMs: 3_600_000 };
-    expect(oauthCredential.needsRefresh(credential, { nowMs: 5_000_001, ...age })).toBe("no");
-  });
+  it(
+    "measures life from receipt, not from a time another clock wrote",
+    proves("oauth-store/lifetimes"),
+    () => {
+      const age = { receivedAtMs: 5_000_000, lifetimeMs: 3_600_000 };
+      expect(oauthCredential.needsRefresh(credential, { nowMs: 5_000_001, ...age })).toBe("no");
+    },
+  );
 
   it.each([
     [
@@ -80,14 +85,18 @@ describe("oauthCredential", () => {
     expect(oauthCredential.validate(credential, answer)).toEqual(verdict),
   );
 
-  it("carries an omitted refresh token and omitted scopes over, and forgets an omitted lifetime", () => {
-    const merged = oauthCredential.merge(
-      credential,
-      { access_token: "new" },
-      { receivedAtMs: 5, expired: false },
-    );
-    expect(merged).toEqual({ ...credential, accessToken: "new", expiresAtMs: undefined });
-  });
+  it(
+    "carries an omitted refresh token and omitted scopes over, and forgets an omitted lifetime",
+    proves("oauth-store/lifetimes"),
+    () => {
+      const merged = oauthCredential.merge(
+        credential,
+        { access_token: "new" },
+        { receivedAtMs: 5, expired: false },
+      );
+      expect(merged).toEqual({ ...credential, accessToken: "new", expiresAtMs: undefined });
+    },
+  );
 
   it("shows no secret in its view", () => {
     const view = oauthCredential.view(credential);

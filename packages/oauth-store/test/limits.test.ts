@@ -210,6 +210,53 @@ describe("a lock that somebody keeps", () => {
   );
 });
 
+describe("reading", () => {
+  it(
+    "takes no lock: a fresh token, the status and the explanation are there while somebody keeps all of them",
+    proves("oauth-store/reading-takes-no-lock"),
+    async () => {
+      const { tokens, save, session, home } = setting;
+      await save(credentialOf(tokens.authority.login(), HOUR));
+      const mine = session();
+      await mine.refresh();
+      const { readdir } = await import("node:fs/promises");
+      const names = (await readdir(home.file("locks"))).map((name) => home.file("locks", name));
+      names.push(home.file("mcp-oauth-locks", "file-store.lock"));
+      const kept = await Promise.all(names.map((name) => flockProvider().acquire(name)));
+      for (const one of [mine, session()]) {
+        expect((await one.ensureFresh()).generation).toBe(1);
+        expect((await one.status()).state).toBe("usable");
+        expect((await one.explain()).verdict).toBe("working");
+      }
+      for (const lock of kept) lock.release();
+    },
+  );
+});
+
+describe("two stores for one credential", () => {
+  it(
+    "share the records: what was spent from one is not sent from the other, which is brought forward",
+    proves("oauth-store/records-know-no-store"),
+    async () => {
+      const { tokens, save, session, path, home } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const stale = home.file("credentials-stale");
+      await writeFile(stale, await readFile(path), { mode: 0o600 });
+      const first = session();
+      const b = await first.ensureFresh();
+      const elsewhere = () => storeAt(stale).then((store) => session({ store }));
+      expect((await (await elsewhere()).ensureFresh()).view.accessToken).toBe(b.view.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+
+      await first.recover(b);
+      await first.refresh();
+      await expect((await elsewhere()).refresh()).rejects.toEqual(code("SUPERSEDED"));
+      expect(tokens.authority.presented).toHaveLength(3);
+      expect(tokens.authority.revokedFamilies.size).toBe(0);
+    },
+  );
+});
+
 describe("a clock that jumps a day", () => {
   it.each([DAY, -DAY])(
     "by %d ms, and back, costs one refresh at most and no login",

@@ -304,6 +304,29 @@ describe("several processes", () => {
     }
   });
 
+  it("kill -9 right after a failure was written down: the next start keeps to it, and sends nothing", {
+    ...proves("oauth-store/crash-loses-nothing", "oauth-store/back-off-shared"),
+    timeout: LONG ? LONG_MS : 60_000,
+  }, async () => {
+    const { authority } = setting.tokens;
+    for (let kills = 0; kills < (LONG ? 100 : 1); kills += 1) {
+      authority.mischief.push({ status: 500 }, { status: 400, body: '{"error":"invalid_grant"}' });
+      const before = authority.presented.length;
+      const homes = await killAt(["outcome-written", "outcome-written"]);
+      const ends = await Promise.all(
+        homes.map(async (home) => {
+          const next = sessionIn(home);
+          const end = await next.ensureFresh().catch((error: CredentialError) => error.code);
+          await next[Symbol.asyncDispose]();
+          await expectWhole(home);
+          return end;
+        }),
+      );
+      expect(ends.sort()).toEqual(["ERR_OAUTH_STORE_REFUSED", "ERR_OAUTH_STORE_TRANSIENT"]);
+      expect(authority.presented.length - before).toBe(2);
+    }
+  });
+
   it.each(["sent", "answered"])(
     "kill -9 when the answer was %s and not sealed: one more attempt, and its refusal is called an interrupted refresh",
     proves("oauth-store/interrupted-is-named"),

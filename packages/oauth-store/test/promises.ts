@@ -81,6 +81,43 @@ export const promises = {
     promise: "A file nested 10,000 deep is called corrupt before anything is spent.",
     room,
   },
+  "oauth-store/valid-is-served": {
+    promise:
+      "A token that is still valid is served while it is refreshed in the background, and when that fails.",
+    room,
+  },
+  "oauth-store/flight-tail": {
+    promise:
+      "Whoever joins a refresh that brings the very token that was rejected gets one more refresh, not that token.",
+    room,
+  },
+  "oauth-store/login-elsewhere": {
+    promise: "A login or logout made by another session is adopted at the next need, without a grant.",
+    room,
+  },
+  "oauth-store/rejected-is-not-served": {
+    promise: "A token that was rejected is not served again, whatever its dates say.",
+    room,
+  },
+  "oauth-store/not-rotating": {
+    promise:
+      "A server that keeps its refresh token can be asked again and again; no record says that it was spent.",
+    room,
+  },
+  "oauth-store/lifetimes": {
+    promise:
+      "Life is measured from receipt, a window as long as the life is halved, an omitted lifetime is unknown, and a wrong clock starts no storm.",
+    room,
+  },
+  "oauth-store/records-know-no-store": {
+    promise:
+      "A refresh token spent from one store is not sent from another that still holds it: its successor is brought there, or its loss named.",
+    room,
+  },
+  "oauth-store/reading-takes-no-lock": {
+    promise: "Neither a fresh token nor status() nor explain() waits for a lock.",
+    room,
+  },
   "oauth-store/late-rejection-adopts": {
     promise:
       "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",

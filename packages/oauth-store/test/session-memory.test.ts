@@ -48,16 +48,20 @@ describe(createCredentialSession, () => {
     expect(grants).toEqual([]);
   });
 
-  it("serves a token that is still valid at once and refreshes it in the background", async () => {
-    const setting = memorySetting();
-    const issued = setting.authority.login();
-    await setting.save(credentialOf(issued, 200_000));
-    const other = setting.session();
-    expect((await other.ensureFresh()).view.accessToken).toBe(issued.accessToken);
-    await other.settle();
-    expect(setting.authority.presented).toHaveLength(1);
-    expect(other.snapshot()?.view.accessToken).not.toBe(issued.accessToken);
-  });
+  it(
+    "serves a token that is still valid at once and refreshes it in the background",
+    proves("oauth-store/valid-is-served"),
+    async () => {
+      const setting = memorySetting();
+      const issued = setting.authority.login();
+      await setting.save(credentialOf(issued, 200_000));
+      const other = setting.session();
+      expect((await other.ensureFresh()).view.accessToken).toBe(issued.accessToken);
+      await other.settle();
+      expect(setting.authority.presented).toHaveLength(1);
+      expect(other.snapshot()?.view.accessToken).not.toBe(issued.accessToken);
+    },
+  );
 
   it(
     "never waits past a caller's own signal, and the refresh goes on",
@@ -124,31 +128,35 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("starts one more flight when the one it joined brings the rejected generation", async () => {
-      const setting = memorySetting();
-      const { authority } = setting;
-      const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-      let atGate = 0;
-      const mine = setting.session({
-        faultPoint: async (name) => {
-          if (name !== "committed") return;
-          atGate += 1;
-          await gate;
-        },
-      });
-      await setting.session().login(credentialOf(authority.login(), HOUR));
-      const a = await mine.ensureFresh();
-      const forced = mine.refresh();
-      await expect.poll(() => atGate).toBe(1);
-      // Another part of the process has read the store, used what it saw there, and was rejected.
-      const b = await setting.session().ensureFresh();
-      expect(b.generation).toBe(a.generation + 1);
-      const recovering = mine.recover(b);
-      open();
-      expect((await forced).generation).toBe(b.generation);
-      expect((await recovering).generation).toBe(b.generation + 1);
-      expect(authority.presented).toHaveLength(2);
-    });
+    it(
+      "starts one more flight when the one it joined brings the rejected generation",
+      proves("oauth-store/flight-tail"),
+      async () => {
+        const setting = memorySetting();
+        const { authority } = setting;
+        const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+        let atGate = 0;
+        const mine = setting.session({
+          faultPoint: async (name) => {
+            if (name !== "committed") return;
+            atGate += 1;
+            await gate;
+          },
+        });
+        await setting.session().login(credentialOf(authority.login(), HOUR));
+        const a = await mine.ensureFresh();
+        const forced = mine.refresh();
+        await expect.poll(() => atGate).toBe(1);
+        // Another part of the process has read the store, used what it saw there, and was rejected.
+        const b = await setting.session().ensureFresh();
+        expect(b.generation).toBe(a.generation + 1);
+        const recovering = mine.recover(b);
+        open();
+        expect((await forced).generation).toBe(b.generation);
+        expect((await recovering).generation).toBe(b.generation + 1);
+        expect(authority.presented).toHaveLength(2);
+      },
+    );
 
     it(
       "does not hand one owner's operation another owner's credential",
@@ -168,15 +176,19 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("takes a new login of the same owner for the rejected one", async () => {
-      const setting = memorySetting();
-      const { mine } = await signedIn(setting);
-      const a = await mine.ensureFresh();
-      const again = setting.authority.login();
-      await setting.session().login(credentialOf(again, HOUR));
-      expect((await mine.recover(a)).view.accessToken).toBe(again.accessToken);
-      expect(setting.authority.presented).toHaveLength(0);
-    });
+    it(
+      "takes a new login of the same owner for the rejected one",
+      proves("oauth-store/login-elsewhere"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        const again = setting.authority.login();
+        await setting.session().login(credentialOf(again, HOUR));
+        expect((await mine.recover(a)).view.accessToken).toBe(again.accessToken);
+        expect(setting.authority.presented).toHaveLength(0);
+      },
+    );
 
     it(
       "gives up on a server that rejects what was just issued, after one more refresh",
@@ -197,18 +209,22 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("does not serve a rejected token while it waits out a back-off", async () => {
-      const setting = memorySetting();
-      const { mine } = await signedIn(setting);
-      setting.authority.mischief.push({ status: 500 });
-      const a = await mine.ensureFresh();
-      await expect(mine.recover(a)).rejects.toMatchObject({ retry: "after" });
-      await expect(mine.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
-      expect(setting.authority.presented).toHaveLength(1);
-    });
+    it(
+      "does not serve a rejected token while it waits out a back-off",
+      proves("oauth-store/rejected-is-not-served"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        setting.authority.mischief.push({ status: 500 });
+        const a = await mine.ensureFresh();
+        await expect(mine.recover(a)).rejects.toMatchObject({ retry: "after" });
+        await expect(mine.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        expect(setting.authority.presented).toHaveLength(1);
+      },
+    );
   });
 
-  it("8 forced refreshes at once spend once", async () => {
+  it("8 forced refreshes at once spend once", proves("oauth-store/one-grant-for-all"), async () => {
     const setting = memorySetting();
     const { mine } = await signedIn(setting);
     const all = await Promise.all(Array.from({ length: 8 }, () => mine.refresh()));
@@ -326,14 +342,18 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("a token still valid is served through a failing refresh it would have waited for", async () => {
-      const setting = memorySetting();
-      const issued = setting.authority.login();
-      await setting.save(credentialOf(issued, 20_000));
-      setting.authority.mischief.push({ status: 500 });
-      expect((await setting.session().ensureFresh()).view.accessToken).toBe(issued.accessToken);
-      expect(setting.authority.presented).toHaveLength(1);
-    });
+    it(
+      "a token still valid is served through a failing refresh it would have waited for",
+      proves("oauth-store/valid-is-served"),
+      async () => {
+        const setting = memorySetting();
+        const issued = setting.authority.login();
+        await setting.save(credentialOf(issued, 20_000));
+        setting.authority.mischief.push({ status: 500 });
+        expect((await setting.session().ensureFresh()).view.accessToken).toBe(issued.accessToken);
+        expect(setting.authority.presented).toHaveLength(1);
+      },
+    );
 
     it(
       "keeps a good refresh token beside a bad access token, as a failure with back-off",
@@ -369,16 +389,20 @@ describe(createCredentialSession, () => {
       await expect(mine.recover(await mine.ensureFresh())).rejects.toMatchObject({ reason: "no-progress" });
     });
 
-    it("a server that does not rotate can be asked again and again", async () => {
-      const setting = memorySetting();
-      const { mine, issued } = await signedIn(setting);
-      for (let round = 1; round <= 3; round += 1) {
-        setting.authority.mischief.push({ json: { access_token: `at-round-${round}`, expires_in: 3600 } });
-        expect((await mine.refresh()).view.accessToken).toBe(`at-round-${round}`);
-      }
-      expect((await setting.stored())?.refreshToken).toBe(issued.refreshToken);
-      expect((await mine.explain()).spends).toEqual([]);
-    });
+    it(
+      "a server that does not rotate can be asked again and again",
+      proves("oauth-store/not-rotating"),
+      async () => {
+        const setting = memorySetting();
+        const { mine, issued } = await signedIn(setting);
+        for (let round = 1; round <= 3; round += 1) {
+          setting.authority.mischief.push({ json: { access_token: `at-round-${round}`, expires_in: 3600 } });
+          expect((await mine.refresh()).view.accessToken).toBe(`at-round-${round}`);
+        }
+        expect((await setting.stored())?.refreshToken).toBe(issued.refreshToken);
+        expect((await mine.explain()).spends).toEqual([]);
+      },
+    );
 
     it(
       "never sends a token again that came back for another account, until a login",
@@ -548,15 +572,19 @@ describe(createCredentialSession, () => {
       expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
     });
 
-    it("a logout in another session ends this one at its next need, without a grant", async () => {
-      const setting = memorySetting();
-      const { mine } = await signedIn(setting);
-      const a = await mine.ensureFresh();
-      await setting.session().logout();
-      await expect(mine.recover(a)).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
-      expect(setting.events).toContainEqual({ type: "loggedOut", elsewhere: true });
-      expect(setting.authority.presented).toHaveLength(0);
-    });
+    it(
+      "a logout in another session ends this one at its next need, without a grant",
+      proves("oauth-store/login-elsewhere"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        await setting.session().logout();
+        await expect(mine.recover(a)).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+        expect(setting.events).toContainEqual({ type: "loggedOut", elsewhere: true });
+        expect(setting.authority.presented).toHaveLength(0);
+      },
+    );
 
     it("a login resets a refusal", async () => {
       const setting = memorySetting();
@@ -570,20 +598,24 @@ describe(createCredentialSession, () => {
     });
   });
 
-  it("adopts a clock that is an hour ahead of the server's without a storm", async () => {
-    // The kind reads an absolute time that a clock an hour behind ours wrote.
-    const kind: CredentialKind<OAuthCredential, OAuthView> = {
-      ...oauthCredential,
-      merge: (previous, answer, at) => ({
-        ...oauthCredential.merge(previous, answer, at),
-        expiresAtMs: at.receivedAtMs - 1,
-      }),
-    };
-    const setting = memorySetting({ kind });
-    await setting.save(credentialOf(setting.authority.login()));
-    for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
-    expect(setting.authority.presented).toHaveLength(1);
-  });
+  it(
+    "adopts a clock that is an hour ahead of the server's without a storm",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      // The kind reads an absolute time that a clock an hour behind ours wrote.
+      const kind: CredentialKind<OAuthCredential, OAuthView> = {
+        ...oauthCredential,
+        merge: (previous, answer, at) => ({
+          ...oauthCredential.merge(previous, answer, at),
+          expiresAtMs: at.receivedAtMs - 1,
+        }),
+      };
+      const setting = memorySetting({ kind });
+      await setting.save(credentialOf(setting.authority.login()));
+      for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
+      expect(setting.authority.presented).toHaveLength(1);
+    },
+  );
 
   it(
     "does not send what the store no longer holds when the claim stands",
