@@ -32,8 +32,14 @@ export function beginLogin<C, V>(
   return installed.handle;
 }
 
-async function lineageBefore<C, V>(engine: Engine<C, V>): Promise<{ lineage: string | undefined }> {
-  // What cannot be read cannot be respected either; it is moved aside or replaced.
-  const before = await peek(engine).catch(() => undefined);
-  return { lineage: before?.identity.lineage };
+/** A store that cannot be read now may hold a login all the same; the note beside it may still name that one. */
+async function lineageBefore<C, V>(
+  engine: Engine<C, V>,
+): Promise<{ lineage: string | undefined } | "unknown"> {
+  try {
+    return { lineage: (await peek(engine))?.identity.lineage };
+  } catch {
+    const note = await engine.ledger.readLineage().catch(() => undefined);
+    return note ? { lineage: note.lineage } : "unknown";
+  }
 }

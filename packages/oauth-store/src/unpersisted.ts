@@ -18,8 +18,8 @@ export type Unpersisted<C, V> =
       readonly what: "login";
       readonly installed: Installed<C, V>;
       readonly pins: Readonly<Record<string, string>> | undefined;
-      /** What was stored when the login was made. */
-      readonly base: Promise<{ readonly lineage: string | undefined }>;
+      /** What was stored when the login was made, as far as that could be told. */
+      readonly base: Promise<{ readonly lineage: string | undefined } | "unknown">;
       /** What it may be put over: anything at first, later only the base. */
       readonly over: { readonly lineage: string | undefined } | "anything";
     };

@@ -270,6 +270,22 @@ describe(resolveCredentialStore, () => {
     );
 
     it(
+      "a login made while the keyring fails is saved over what was there, as soon as that can be",
+      proves("oauth-store/pinned", "oauth-store/login-wins"),
+      async () => {
+        const setting = memorySetting({ store: resolved({ mode: "keyring" }), home: home.path });
+        await setting.save(credentialOf({ ...setting.authority.login(), accessToken: "old" }, 60_000));
+        scripted.failWith(dismissed);
+        const session = setting.session();
+        await session.login(credentialOf({ ...setting.authority.login(), accessToken: "new" }, 60_000));
+        scripted.failWith(undefined);
+        await session.settle();
+        expect((await setting.stored())?.accessToken).toBe("new");
+        await session[Symbol.asyncDispose]();
+      },
+    );
+
+    it(
       "sessions made anew read from the same store, and nothing is decided again",
       proves("oauth-store/decided-once"),
       async () => {
