@@ -6,7 +6,7 @@ import type { KeyringProvider } from "./keyring-provider.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { systemKeyring } from "./system-keyring.ts";
-import { writeFileAtomic } from "./write-file-atomic.ts";
+import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** A key in an entry of the keyring. */
 export interface KeyringKeyPlace {
@@ -63,6 +63,7 @@ function inFile(path: string): KeyText {
     read: () => readRegularFile(path),
     async write(text) {
       ensurePrivateDirectory(dirname(path));
+      await sweepTemporaryFiles(path);
       await writeFileAtomic(path, `${text}\n`);
     },
     settled: () => undefined,

@@ -6,6 +6,7 @@ import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
+import { removeEntry } from "./remove-entry.ts";
 import { openSealed } from "./sealed-answer.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
@@ -91,13 +92,7 @@ async function removeStored<C, V>(
 ): Promise<StoreRemoval> {
   const { store, key } = engine;
   if (store.removeEverywhere) return store.removeEverywhere(key, options);
-  let removed = false;
-  const remove = (current: unknown) => {
-    removed = current !== undefined;
-    return removed ? ("remove" as const) : ("keep" as const);
-  };
-  await store.update(key, remove, options);
-  return { removed, failures: [] };
+  return { removed: await removeEntry(store, key, options), failures: [] };
 }
 
 /** What could not be saved is not saved any more. */

@@ -6,7 +6,7 @@ import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import type { ResolvedPlace, StoreResolutionEvent, StoreResolutionReason } from "./store-resolution.ts";
-import { writeFileAtomic } from "./write-file-atomic.ts";
+import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** A credential is looked for in another store than last time, though the configuration is the same. */
 export interface StoreDriftReport {
@@ -90,6 +90,7 @@ export function observeStoreDrift(options: StoreDriftOptions): StoreDriftObserve
       state.resolutions.set(event.key, current);
       const kept = [...state.resolutions].slice(-MAX_ENTRIES);
       const text = JSON.stringify({ ...state.rest, version: VERSION, resolutions: Object.fromEntries(kept) });
+      await sweepTemporaryFiles(path);
       await writeFileAtomic(path, text);
     } finally {
       lock.release();

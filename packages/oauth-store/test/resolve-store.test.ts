@@ -1,9 +1,12 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { expectNoSecret, proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type CredentialStore,
   createKeyringStore,
+  flockProvider,
+  type LockProvider,
   oauthCredential,
   type ResolvedCredentialStore,
   resolveCredentialStore,
@@ -363,6 +366,57 @@ describe(resolveCredentialStore, () => {
         });
         expect(await file.read(KEY)).toBeUndefined();
         expect((await session.status()).state).toBe("absent");
+        await session.login(credentialOf(setting.authority.login(), 60_000));
+        expect((await session.status()).state).toBe("usable");
+      },
+    );
+
+    it(
+      "takes the keyring's lock before the file's, and never both",
+      proves("oauth-store/lock-order"),
+      async () => {
+        const real = flockProvider();
+        const order: string[] = [];
+        const held = new Set<string>();
+        let most = 0;
+        const locks: LockProvider = {
+          ...real,
+          async acquire(path, options) {
+            const lock = await real.acquire(path, options);
+            order.push(basename(path).replace(/-[0-9a-f]{64}/, ""));
+            held.add(path);
+            most = Math.max(most, held.size);
+            return {
+              ...lock,
+              release() {
+                held.delete(path);
+                lock.release();
+              },
+            };
+          },
+        };
+        const [plain, encrypted] = SHARED_FILES.map((one) => one.open(home.path, locks));
+        if (!plain || !encrypted) throw new Error("two are known");
+        const keys = createKeyringStore({
+          service: "S",
+          lockDirectory: home.file("locks"),
+          keyring: scripted,
+          locks,
+        });
+        for (const store of [plain, encrypted, keys]) await put(store, "old");
+        const recipe = { mode: "auto", file: plain, keyring: encrypted } as const;
+        order.length = 0;
+        await put(resolveCredentialStore(recipe), "new");
+        await resolveCredentialStore({ ...recipe, alsoRemoveFrom: [keys] }).removeEverywhere?.(KEY);
+        expect(order).toEqual([
+          "secrets-store.lock",
+          "file-store.lock",
+          "secrets-store.lock",
+          "keyring.lock",
+          "file-store.lock",
+        ]);
+        expect(most).toBe(1);
+        expect(held.size).toBe(0);
       },
     );
 

@@ -115,4 +115,8 @@ export const storePromises = {
       "The record and the report of where credentials are found hold no token, URL, client or error text.",
     room,
   },
+  "oauth-store/lock-order": {
+    promise: "The keyring's or encrypted file's lock is taken before the file's, and never both at once.",
+    room,
+  },
 } as const;

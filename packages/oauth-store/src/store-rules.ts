@@ -1,0 +1,160 @@
+import type { JsonValue } from "./credential-kind.ts";
+import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import { CredentialError, type CredentialErrorCode, isCredentialError } from "./errors.ts";
+import { removeEntry } from "./remove-entry.ts";
+import type { ResolvedPlace, StoreMode, StoreResolutionReason } from "./store-resolution.ts";
+
+/** What the rules choose from, and whom they tell. */
+export interface StoreChoice {
+  readonly mode: StoreMode;
+  readonly file: CredentialStore;
+  readonly keyring: CredentialStore | undefined;
+  pin(key: string, place: ResolvedPlace, reason: StoreResolutionReason): void;
+  fellBack(key: string, during: "load" | "save", error: CredentialError): void;
+  leftOver(key: string, store: string, code: string): void;
+}
+
+type Change = (current: JsonValue | undefined) => StoreChange | Promise<StoreChange>;
+
+/**
+ * Errors after which the file may be used in the keyring's place: the keyring was asked, and could not. A lock that
+ * cannot be had, a package that is not installed, an entry that cannot be read say nothing about the keyring.
+ */
+const KEYRING_FAILED: ReadonlySet<CredentialErrorCode> = new Set([
+  "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+  "ERR_OAUTH_STORE_KEYRING_LOCKED",
+  "ERR_OAUTH_STORE_KEYRING_BUSY",
+]);
+const KEYRING_CANNOT_SAVE: ReadonlySet<CredentialErrorCode> = new Set([
+  ...KEYRING_FAILED,
+  "ERR_OAUTH_STORE_KEYRING_UNRELIABLE",
+  "ERR_OAUTH_STORE_TOO_LARGE",
+]);
+/** Nothing was written there, and nothing can be removed. */
+const KEYRING_OUT_OF_REACH: ReadonlySet<CredentialErrorCode> = new Set([
+  "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+  "ERR_OAUTH_STORE_KEYRING_LOCKED",
+]);
+
+/** Finds a credential that has no place yet, and pins where it is. Nothing found pins nothing. */
+export async function loadByRules(choice: StoreChoice, key: string): Promise<JsonValue | undefined> {
+  const { mode, file, pin } = choice;
+  if (mode !== "auto") {
+    const entry = await placeOf(choice, mode).read(key);
+    if (entry !== undefined) pin(key, mode, "configured_load");
+    return entry;
+  }
+  let failure: CredentialError | undefined;
+  try {
+    const kept = await readSurely(placeOf(choice, "keyring"), key);
+    if (kept !== undefined) {
+      pin(key, "keyring", "auto_load_keyring");
+      return kept;
+    }
+  } catch (error) {
+    if (!isOneOf(error, KEYRING_FAILED)) throw error;
+    failure = error;
+    choice.fellBack(key, "load", error);
+  }
+  let entry: JsonValue | undefined;
+  try {
+    entry = await file.read(key);
+  } catch (error) {
+    throw failure ? neither(failure, error) : error;
+  }
+  if (entry !== undefined) {
+    pin(key, "file", failure ? "auto_load_file_keyring_error" : "auto_load_file_keyring_missing");
+    return entry;
+  }
+  // A keyring that is there and does not open may hold a login: "there is none" would be a guess.
+  if (failure && failure.code !== "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE") throw failure;
+  return undefined;
+}
+
+/** Saves a credential that has no place yet, and pins where. */
+export async function saveByRules(
+  choice: StoreChoice,
+  key: string,
+  change: Change,
+  options: StoreUpdateOptions | undefined,
+): Promise<void> {
+  const { mode, file, pin } = choice;
+  const saving = watch(change);
+  if (mode !== "auto") {
+    await placeOf(choice, mode).update(key, saving.change, options);
+    if (saving.written) pin(key, mode, "configured_save");
+    if (saving.written && mode === "keyring") await clean(choice, file, key);
+    return;
+  }
+  let failure: CredentialError;
+  try {
+    await placeOf(choice, "keyring").update(key, saving.change, options);
+    if (saving.written) {
+      pin(key, "keyring", "auto_save_keyring");
+      await clean(choice, file, key);
+    }
+    return;
+  } catch (error) {
+    if (saving.failed || !isOneOf(error, KEYRING_CANNOT_SAVE)) throw error;
+    failure = error;
+    choice.fellBack(key, "save", error);
+  }
+  saving.written = false;
+  await file.update(key, saving.change, options);
+  if (!saving.written) return;
+  pin(key, "file", "auto_save_file_keyring_error");
+  // What the keyring was told may still land, or an older login be there: nobody is to find it later.
+  if (!KEYRING_OUT_OF_REACH.has(failure.code)) void clean(choice, placeOf(choice, "keyring"), key);
+}
+
+/** Removes an older copy, as far as that can be done; a warning says when it cannot. */
+export async function clean(choice: StoreChoice, store: CredentialStore, key: string): Promise<void> {
+  try {
+    if (store === choice.file && (await store.read(key)) === undefined) return;
+    await removeEntry(store, key, { lockTimeoutMs: store === choice.file ? 2000 : 60_000 });
+  } catch (error) {
+    choice.leftOver(key, store.name, isCredentialError(error) ? error.code : "unknown");
+  }
+}
+
+export function placeOf({ keyring, file }: StoreChoice, place: ResolvedPlace): CredentialStore {
+  return place === "keyring" && keyring ? keyring : file;
+}
+
+/** Tells what a change came to, and its own failure from the store's. */
+function watch(change: Change): { readonly change: Change; written: boolean; failed: boolean } {
+  const watched = {
+    written: false,
+    failed: false,
+    async change(current: JsonValue | undefined): Promise<StoreChange> {
+      try {
+        const decided = await change(current);
+        watched.written = typeof decided === "object";
+        return decided;
+      } catch (error) {
+        watched.failed = true;
+        throw error;
+      }
+    },
+  };
+  return watched;
+}
+
+/** What is found without the lock is there; that there is nothing is believed under the lock only. */
+async function readSurely(store: CredentialStore, key: string): Promise<JsonValue | undefined> {
+  const entry = await store.read(key);
+  return entry === undefined && store.readLocked ? store.readLocked(key) : entry;
+}
+
+function isOneOf(error: unknown, codes: ReadonlySet<CredentialErrorCode>): error is CredentialError {
+  return isCredentialError(error) && codes.has(error.code);
+}
+
+function neither(keyring: CredentialError, file: unknown): CredentialError {
+  const fileCode = isCredentialError(file) ? file.code : "unknown";
+  return new CredentialError(
+    "ERR_OAUTH_STORE_UNRESOLVED",
+    `neither the keyring (${keyring.code}) nor the file (${fileCode}) could be read`,
+    { reason: `${keyring.code} ${fileCode}` },
+  );
+}
