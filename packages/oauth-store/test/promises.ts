@@ -201,6 +201,10 @@ export const promises = {
     promise: "Nothing is sent under a lock file that is no longer the one at its path.",
     room,
   },
+  "oauth-store/record-turns": {
+    promise: "What is done with a claimed record is done in turn, and nothing after it was given up.",
+    room,
+  },
   "oauth-store/record-damage": {
     promise:
       "A damaged record is finished from its body where that opens, and else counts as a claim of the dead.",

@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { flockProvider } from "../src/index.ts";
@@ -23,6 +24,11 @@ it.skipIf(process.platform !== "linux")(
     const locks = flockProvider();
     const path = setting.home.file("a.lock");
     expect(locks.provesDeath(path)).toBe(false);
+    const file = await open(path, "wx", 0o600);
+    const tried = locks.tryLock(file.fd, path);
+    expect(tried).toBeInstanceOf(Promise);
+    expect(await tried).toBe(true);
+    await file.close();
     const first = await locks.acquire(path);
     await expect(locks.acquire(path, { timeoutMs: 60 })).rejects.toMatchObject({
       code: "ERR_OAUTH_STORE_LOCK_TIMEOUT",
