@@ -146,12 +146,14 @@ async function newestOf<C, V>(
 /** After a logout nothing can be finished: a sealed record is closed, and its refresh token is not sent again. */
 async function wipeBodies<C, V>(engine: Engine<C, V>): Promise<void> {
   for (const record of await engine.ledger.list()) {
+    // The header first: sealed over a body that is gone would have the refresh token sent again.
+    if (record.header?.state === "sealed") {
+      await engine.ledger.writeHeader(record, {
+        ...record.header,
+        state: "settled",
+        outcomeCode: "logged-out",
+      });
+    }
     await engine.ledger.wipeBody(record);
-    if (record.header?.state !== "sealed") continue;
-    await engine.ledger.writeHeader(record, {
-      ...record.header,
-      state: "settled",
-      outcomeCode: "logged-out",
-    });
   }
 }

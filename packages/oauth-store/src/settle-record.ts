@@ -2,6 +2,7 @@ import type { CommitPlan } from "./commit.ts";
 import type { Engine } from "./engine.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { RecordPen } from "./record-pen.ts";
+import type { SpendHeader } from "./spend-header.ts";
 import type { FoundRecord } from "./spend-ledger.ts";
 
 const KEPT_RECORDS = 16;
@@ -33,7 +34,8 @@ export async function settleRecord<C, V>(
       });
     }
     await engine.fault("settled");
-    await tidyRecords(engine, pen.header, fingerprintOf(engine, successor));
+    // What was dropped was saved nowhere: the way to it is through the older answers, and those stay.
+    if (how === "committed") await tidyRecords(engine, pen.header, fingerprintOf(engine, successor));
   } catch {
     // See above.
   } finally {
@@ -68,9 +70,25 @@ async function tidyRecords<C, V>(
       // A record that somebody still keeps locked is somebody's hope.
       if ((await ledger.ownerOf(record)) !== "alive") await ledger.remove(record);
     } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {
-      await ledger.wipeBody(record);
+      if (record.fingerprint !== storedFingerprint) await outlive(engine, record, header);
     }
   }
+}
+
+/**
+ * The login has gone past this refresh token and what it was spent for. It is said first, then the answer is wiped:
+ * a record that tells of an answer nobody can open would have the token sent again.
+ */
+async function outlive<C, V>(
+  { ledger }: Engine<C, V>,
+  record: FoundRecord,
+  header: SpendHeader,
+): Promise<void> {
+  if (header.state !== "settled") {
+    if ((await ledger.ownerOf(record)) === "alive") return;
+    await ledger.writeHeader(record, { ...header, state: "settled", nextAtMs: undefined });
+  }
+  await ledger.wipeBody(record);
 }
 
 async function removeAttempts<C, V>(engine: Engine<C, V>, fingerprint: string): Promise<void> {
