@@ -54,15 +54,35 @@ describe(listenWebSocket, () => {
     },
   );
 
+  it("lets go of whoever was turned away and stays", proves("exec-server/bounded-listener"), async () => {
+    await using server = await listening({ upgradeTimeoutMs: 100, maxConnections: 0 });
+    const socket = connect({
+      port: Number(new URL(server.url).port),
+      host: "127.0.0.1",
+      allowHalfOpen: true,
+    });
+    const upgrade = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13"];
+    const key = `sec-websocket-key: ${Buffer.alloc(16).toString("base64")}`;
+    socket.write(["GET / HTTP/1.1", "host: 127.0.0.1", ...upgrade, key, "", ""].join("\r\n"));
+    await once(socket.resume(), "end");
+    // Its own side is still open; writing is how it learns that nobody is there any more.
+    const failed = once(socket, "error");
+    const writing = setInterval(() => socket.write("x"), 10);
+    expect((await failed)[0]).toMatchObject({ code: expect.stringMatching(/^(EPIPE|ECONNRESET)$/) });
+    clearInterval(writing);
+  });
+
   it.each([
     ["nothing", ""],
     ["half a head", "GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n"],
   ])("ends a connection that sends %s", proves("exec-server/bounded-listener"), async (_what, text) => {
     await using server = await listening({ upgradeTimeoutMs: 100 });
+    await using upgraded = await RawClient.ready(server.url);
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     socket.write(text);
     const answer = (await socket.setEncoding("utf8").toArray()).join("");
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect((await upgraded.call("environment/status", {})).error).toBeUndefined();
   });
 
   it.each([

@@ -24,6 +24,7 @@ export interface ListenWebSocketOptions {
 
 /** Connections beyond the clients': for health checks, and to tell who comes too many. */
 const SPARE_CONNECTIONS = 64;
+const KEEP_ALIVE_DELAY_MS = 60_000;
 
 /**
  * Takes WebSocket clients on an IP address or a unix socket (mode 0600). Anything with an `Origin` is a web page and
@@ -54,16 +55,20 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    if (isForeign(request, address)) return refuse(socket, 403, "");
+    const turnAway = (status: 401 | 403 | 503, body: string): void =>
+      refuse(socket, { status, body, lingerMs: upgradeTimeoutMs });
+    if (isForeign(request, address)) return turnAway(403, "");
     const refusal = authorize?.(request.headers.authorization);
-    if (refusal !== undefined) return refuse(socket, 401, refusal);
-    if (connections >= maxConnections) return refuse(socket, 503, "too many connections");
+    if (refusal !== undefined) return turnAway(401, refusal);
+    if (connections >= maxConnections) return turnAway(503, "too many connections");
     connections += 1;
     socket.once("close", () => {
       connections -= 1;
     });
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       request.socket.setNoDelay(true);
+      // A peer that vanished without a word gives its place back.
+      request.socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
       void onChannel(webSocketChannel(webSocket, { maxMessageBytes, binary: "ignore" }));
     });
   });
@@ -88,10 +93,16 @@ function isForeign(request: IncomingMessage, address: ListenWebSocketOptions["ad
   return host !== "localhost" && !(isIP(host) !== 0 && isLoopback(host));
 }
 
-function refuse(socket: Duplex, status: 401 | 403 | 503, body: string): void {
+function refuse(
+  socket: Duplex,
+  { status, body, lingerMs }: { status: 401 | 403 | 503; body: string; lingerMs: number },
+): void {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // Whoever is turned away and does not go keeps no place.
+  const late = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.resume().once("close", () => clearTimeout(late));
 }
 
 async function listen(server: Server, address: ListenWebSocketOptions["address"]): Promise<void> {

@@ -31,6 +31,7 @@ export interface WebSocketListener {
 const PING_INTERVAL_MS = 30_000;
 /** Connections beyond the clients': for health checks, and to tell who comes too many. */
 const SPARE_CONNECTIONS = 64;
+const TOO_MANY: Refusal = { status: 503, text: "too many connections" };
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** Listens for WebSockets on `/`, and answers `/readyz`. Throws `StartError` when the address cannot be bound. */
@@ -54,8 +55,8 @@ export async function listenWebSocket(options: WebSocketListenOptions): Promise<
   server.maxConnections = maxConnections + SPARE_CONNECTIONS;
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, options);
-    if (refusal !== undefined) return refuse(socket, refusal);
-    if (connections >= maxConnections) return refuse(socket, { status: 503, text: "too many connections" });
+    if (refusal !== undefined) return refuse(socket, refusal, upgradeTimeoutMs);
+    if (connections >= maxConnections) return refuse(socket, TOO_MANY, upgradeTimeoutMs);
     connections += 1;
     socket.once("close", () => {
       connections -= 1;
@@ -111,12 +112,15 @@ function plainAnswer(request: IncomingMessage): Refusal {
     : { status: 404, text: "" };
 }
 
-function refuse(socket: Duplex, { status, text }: Refusal): void {
+function refuse(socket: Duplex, { status, text }: Refusal, lingerMs: number): void {
   socket.on("error", () => {}); // A client that leaves while it is turned away is turned away.
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: text/plain\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
+  // Whoever is turned away and does not go keeps no place.
+  const late = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.resume().once("close", () => clearTimeout(late));
 }
 
 /** Pings; a peer that answered nothing for a whole interval is gone. A socket we paused cannot be heard. */
