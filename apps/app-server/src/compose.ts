@@ -104,12 +104,12 @@ export function compose(options: ComposeOptions): Composition {
     ? withBearerRecovery(account)
     : (next) => next;
   const policy = { maxRetries: config.provider.maxRetries };
-  const challenges = withChallengeErrors(); // such a page wants a browser: nothing repeats it
+  const challenges = withChallengeErrors();
   // biome-ignore format: the nesting is the order, outermost first
   const model =
     asAccount(                          // a 401 is answered once
       withRetry(policy)(                // each attempt below is a whole request; the budget travels in the operation
-        challenges(                     // no attempt after a challenge page
+        challenges(                     // a challenge page wants a browser: no attempt after it
           sameOrigin(                   // each hop below is a whole request
             withAffinityCookies(jar)(   // so every hop carries its own host's affinity
               withIdentityHeaders(scope)(

@@ -95,3 +95,42 @@ auth_bearer_token = "${execServer.bearer}"
     },
   );
 });
+
+describe("a challenge page in front of an MCP server", () => {
+  it(
+    "ends the start at once and is named, here and through an exec-server",
+    proves("app-server/challenge-is-final"),
+    async () => {
+      await using home = await temporaryHome();
+      await using proxy = await startInterceptingProxy({
+        handler: () => ({ status: 403, headers: { "cf-mitigated": "challenge" }, body: "<html>" }),
+      });
+      const env = { HTTPS_PROXY: proxy.url.href, SSL_CERT_FILE: await home.write("ca.pem", proxy.caPem) };
+      await using execServer = await startExecServer({ env, config: "" });
+      await using server = await startAppServer({
+        env,
+        config: `
+[mcp_servers.direct]
+url = "https://chatgpt.com/direct"
+[mcp_servers.remote]
+url = "https://chatgpt.com/remote"
+environment_id = "exec"
+[[environments]]
+id = "exec"
+url = "${execServer.url}"
+auth_bearer_token = "${execServer.bearer}"
+`,
+      });
+      const client = await server.connect("a");
+      await startThread(client);
+      for (const via of ["direct", "remote"]) {
+        const { params } = await client.notified(
+          "mcpServer/startupStatus/updated",
+          ({ name, status }) => name === via && status === "failed",
+        );
+        expect(params["error"]).toContain("chatgpt.com is behind a Cloudflare challenge");
+      }
+      expect(proxy.seen.map(({ url }) => url.pathname).sort()).toEqual(["/direct", "/remote"]);
+    },
+  );
+});

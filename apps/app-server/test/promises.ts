@@ -24,6 +24,10 @@ export const promises = {
       "Affinity cookies of a request that leaves through an exec-server are kept there; this process's jar has no part in it.",
     room: "app-server",
   },
+  "app-server/challenge-is-final": {
+    promise: "A Cloudflare challenge page in front of an MCP server ends its start at once, and is named.",
+    room: "app-server",
+  },
   "app-server/bounded-listener": {
     promise:
       "A client above the limit gets 503 before a WebSocket exists; one that sends no head, or does not initialise, is sent away in time and with a reason.",
