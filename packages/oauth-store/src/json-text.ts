@@ -1,7 +1,7 @@
 import type { JsonValue } from "./credential-kind.ts";
 
 /** Why a text could not be read; never the text. */
-export class JsonTextError extends Error {
+class JsonTextError extends Error {
   override readonly name = "JsonTextError";
 }
 

@@ -16,9 +16,10 @@ const WORKER = new URL("./children/session-worker.ts", import.meta.url);
 const NODE = ["--conditions=hawser-source", "--disable-warning=ExperimentalWarning"];
 
 /** A user and mount namespace of our own, in which disks can be made small. */
+const ISOLATE = "unshare";
 const canMount =
   process.platform === "linux" &&
-  spawnSync("unshare", ["-Urm", "mount", "-t", "tmpfs", "t", "/tmp"]).status === 0;
+  spawnSync(ISOLATE, ["-Urm", "mount", "-t", "tmpfs", "t", "/tmp"]).status === 0;
 
 interface Report {
   readonly first: unknown;
@@ -45,7 +46,7 @@ async function onMachine(mounts: string, what: string, credential: OAuthCredenti
   const command = [process.execPath, ...NODE, fileURLToPath(MACHINE), what, home.path, tokens.url];
   const given = JSON.stringify(entryOf(credential));
   const all = ["-Urm", "sh", "-e", "-c", script, "sh", home.path, ...command, given];
-  const { stdout, stderr } = await promisify(execFile)("unshare", all);
+  const { stdout, stderr } = await promisify(execFile)(ISOLATE, all);
   const report = JSON.parse(stdout) as Report;
   const { stored: _, storedAfter: __, ...shown } = report;
   watch.show({ shown, stderr });
