@@ -118,6 +118,23 @@ export const promises = {
     promise: "Neither a fresh token nor status() nor explain() waits for a lock.",
     room,
   },
+  "oauth-store/nothing-to-spend": {
+    promise:
+      "Without a login, or without a refresh token when the access token has expired, a login is asked for and nothing is sent.",
+    room,
+  },
+  "oauth-store/pins-reach-the-grant": {
+    promise: "What was pinned at login is handed to every refresh, also in another session.",
+    room,
+  },
+  "oauth-store/own-context": {
+    promise: "Shared work runs in the async context of the session's creator, never in that of a caller.",
+    room,
+  },
+  "oauth-store/store-unreadable": {
+    promise: "A store that cannot be read ends no login, sends nothing, and is not replaced by another.",
+    room,
+  },
   "oauth-store/late-rejection-adopts": {
     promise:
       "A rejection of a token that was replaced already is answered with the replacement; nothing is sent.",

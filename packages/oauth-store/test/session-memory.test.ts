@@ -42,7 +42,7 @@ describe(createCredentialSession, () => {
     },
   );
 
-  it("says that a login is needed where there is none", async () => {
+  it("says that a login is needed where there is none", proves("oauth-store/nothing-to-spend"), async () => {
     const { session, grants } = memorySetting();
     await expect(session().ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
     expect(grants).toEqual([]);
@@ -105,14 +105,18 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("spends once for any number of concurrent rejections of one generation", async () => {
-      const setting = memorySetting();
-      const { mine } = await signedIn(setting);
-      const a = await mine.ensureFresh();
-      const all = await Promise.all(Array.from({ length: 20 }, () => mine.recover(a)));
-      expect(new Set(all).size).toBe(1);
-      expect(setting.authority.presented).toHaveLength(1);
-    });
+    it(
+      "spends once for any number of concurrent rejections of one generation",
+      proves("oauth-store/one-grant-for-all"),
+      async () => {
+        const setting = memorySetting();
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        const all = await Promise.all(Array.from({ length: 20 }, () => mine.recover(a)));
+        expect(new Set(all).size).toBe(1);
+        expect(setting.authority.presented).toHaveLength(1);
+      },
+    );
 
     it(
       "adopts what another session saved, without a grant",
@@ -305,18 +309,22 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("honours a time the server names, up to 15 minutes", async () => {
-      const clock = steppingClock();
-      const setting = memorySetting({ clock });
-      await setting.save(credentialOf(setting.authority.login()));
-      setting.authority.mischief.push({ status: 429, retryAtMs: Date.now() + 60_000 });
-      await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
-      clock.advance(59_000);
-      await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
-      clock.advance(2000);
-      await setting.session().ensureFresh();
-      expect(setting.authority.presented).toHaveLength(2);
-    });
+    it(
+      "honours a time the server names, up to 15 minutes",
+      proves("oauth-store/back-off-shared"),
+      async () => {
+        const clock = steppingClock();
+        const setting = memorySetting({ clock });
+        await setting.save(credentialOf(setting.authority.login()));
+        setting.authority.mischief.push({ status: 429, retryAtMs: Date.now() + 60_000 });
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        clock.advance(59_000);
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        clock.advance(2000);
+        await setting.session().ensureFresh();
+        expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
 
     it.each([
       ["200 {}", { json: {} }],
@@ -431,16 +439,20 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("has nothing to spend: says so and sends nothing", async () => {
-      const setting = memorySetting();
-      await setting.save(credentialOf({ accessToken: "at-only" }));
-      await expect(setting.session().ensureFresh()).rejects.toMatchObject({
-        code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
-        reason: "no-refresh-token",
-      });
-      expect((await setting.session().explain()).verdict).toBe("unspendable");
-      expect(setting.grants).toEqual([]);
-    });
+    it(
+      "has nothing to spend: says so and sends nothing",
+      proves("oauth-store/nothing-to-spend"),
+      async () => {
+        const setting = memorySetting();
+        await setting.save(credentialOf({ accessToken: "at-only" }));
+        await expect(setting.session().ensureFresh()).rejects.toMatchObject({
+          code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
+          reason: "no-refresh-token",
+        });
+        expect((await setting.session().explain()).verdict).toBe("unspendable");
+        expect(setting.grants).toEqual([]);
+      },
+    );
   });
 
   describe("login and logout", () => {
@@ -549,28 +561,32 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("a logout that cannot empty the store says so, and this process stays logged out", async () => {
-      const inner = createMemoryStore();
-      let failing = false;
-      const setting = memorySetting({
-        store: {
-          ...inner,
-          update: (...all: Parameters<typeof inner.update>) =>
-            failing ? Promise.reject(new Error("with a secret")) : inner.update(...all),
-        },
-      });
-      const { mine } = await signedIn(setting);
-      failing = true;
-      expect(await mine.logout()).toEqual({
-        removed: false,
-        failures: [{ store: "memory", code: "unknown" }],
-      });
-      await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
-      failing = false;
-      const again = setting.authority.login();
-      await setting.session().login(credentialOf(again, HOUR));
-      expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
-    });
+    it(
+      "a logout that cannot empty the store says so, and this process stays logged out",
+      proves("oauth-store/logout-wins"),
+      async () => {
+        const inner = createMemoryStore();
+        let failing = false;
+        const setting = memorySetting({
+          store: {
+            ...inner,
+            update: (...all: Parameters<typeof inner.update>) =>
+              failing ? Promise.reject(new Error("with a secret")) : inner.update(...all),
+          },
+        });
+        const { mine } = await signedIn(setting);
+        failing = true;
+        expect(await mine.logout()).toEqual({
+          removed: false,
+          failures: [{ store: "memory", code: "unknown" }],
+        });
+        await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+        failing = false;
+        const again = setting.authority.login();
+        await setting.session().login(credentialOf(again, HOUR));
+        expect((await mine.ensureFresh()).view.accessToken).toBe(again.accessToken);
+      },
+    );
 
     it(
       "a logout in another session ends this one at its next need, without a grant",
@@ -586,7 +602,7 @@ describe(createCredentialSession, () => {
       },
     );
 
-    it("a login resets a refusal", async () => {
+    it("a login resets a refusal", proves("oauth-store/login-wins"), async () => {
       const setting = memorySetting();
       await setting.save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
       const mine = setting.session();
@@ -637,41 +653,49 @@ describe(createCredentialSession, () => {
     },
   );
 
-  it("starts over when the clocks move apart before the send", async () => {
-    const clock = steppingClock();
-    let jumps = 0;
-    const setting = memorySetting({
-      clock,
-      faultPoint: (name) => {
-        if (name === "checked" && jumps++ === 0) clock.jump(5000);
-      },
-    });
-    await setting.save(credentialOf(setting.authority.login()));
-    await setting.session().ensureFresh();
-    expect(jumps).toBe(2);
-    expect(setting.authority.presented).toHaveLength(1);
-  });
+  it(
+    "starts over when the clocks move apart before the send",
+    proves("oauth-store/clock-jumps"),
+    async () => {
+      const clock = steppingClock();
+      let jumps = 0;
+      const setting = memorySetting({
+        clock,
+        faultPoint: (name) => {
+          if (name === "checked" && jumps++ === 0) clock.jump(5000);
+        },
+      });
+      await setting.save(credentialOf(setting.authority.login()));
+      await setting.session().ensureFresh();
+      expect(jumps).toBe(2);
+      expect(setting.authority.presented).toHaveLength(1);
+    },
+  );
 
-  it("a store that cannot be read is no reason to log out or to use another", async () => {
-    const inner = createMemoryStore();
-    let failing = false;
-    const setting = memorySetting({
-      store: {
-        ...inner,
-        read: (key: string) => (failing ? Promise.reject(new Error("with a secret")) : inner.read(key)),
-      },
-    });
-    const { mine } = await signedIn(setting);
-    const a = await mine.ensureFresh();
-    failing = true;
-    await expect(mine.recover(a)).rejects.toMatchObject({ reason: "store-read", retry: "after" });
-    expect(setting.grants).toEqual([]);
-    expect(mine.snapshot()).toBe(a);
-    failing = false;
-    expect((await mine.recover(a)).generation).toBe(1);
-  });
+  it(
+    "a store that cannot be read is no reason to log out or to use another",
+    proves("oauth-store/store-unreadable"),
+    async () => {
+      const inner = createMemoryStore();
+      let failing = false;
+      const setting = memorySetting({
+        store: {
+          ...inner,
+          read: (key: string) => (failing ? Promise.reject(new Error("with a secret")) : inner.read(key)),
+        },
+      });
+      const { mine } = await signedIn(setting);
+      const a = await mine.ensureFresh();
+      failing = true;
+      await expect(mine.recover(a)).rejects.toMatchObject({ reason: "store-read", retry: "after" });
+      expect(setting.grants).toEqual([]);
+      expect(mine.snapshot()).toBe(a);
+      failing = false;
+      expect((await mine.recover(a)).generation).toBe(1);
+    },
+  );
 
-  it("gives refreshes what was pinned at login", async () => {
+  it("gives refreshes what was pinned at login", proves("oauth-store/pins-reach-the-grant"), async () => {
     const setting = memorySetting();
     const mine = setting.session();
     await mine.login(credentialOf(setting.authority.login(), HOUR), {
@@ -697,23 +721,27 @@ describe(createCredentialSession, () => {
     expect(heard).toBe(1);
   });
 
-  it("runs shared work in the context of its creator, not of the caller who came first", async () => {
-    const { AsyncLocalStorage } = await import("node:async_hooks");
-    const who = new AsyncLocalStorage<string>();
-    const setting = memorySetting();
-    const seen: (string | undefined)[] = [];
-    const mine = who.run("creator", () =>
-      setting.session({
-        refreshGrant: async ({ refreshToken }) => {
-          seen.push(who.getStore());
-          return setting.authority.grant(refreshToken);
-        },
-      }),
-    );
-    await setting.save(credentialOf(setting.authority.login()));
-    await who.run("caller", () => mine.ensureFresh());
-    expect(seen).toEqual(["creator"]);
-  });
+  it(
+    "runs shared work in the context of its creator, not of the caller who came first",
+    proves("oauth-store/own-context"),
+    async () => {
+      const { AsyncLocalStorage } = await import("node:async_hooks");
+      const who = new AsyncLocalStorage<string>();
+      const setting = memorySetting();
+      const seen: (string | undefined)[] = [];
+      const mine = who.run("creator", () =>
+        setting.session({
+          refreshGrant: async ({ refreshToken }) => {
+            seen.push(who.getStore());
+            return setting.authority.grant(refreshToken);
+          },
+        }),
+      );
+      await setting.save(credentialOf(setting.authority.login()));
+      await who.run("caller", () => mine.ensureFresh());
+      expect(seen).toEqual(["creator"]);
+    },
+  );
 
   it("a caller whose signal has ended already starts nothing, and nothing is left unhandled", async () => {
     const setting = memorySetting();
@@ -727,13 +755,17 @@ describe(createCredentialSession, () => {
     expect(setting.authority.presented).toEqual([]);
   });
 
-  it("respects the times in an entry that somebody changed by hand", async () => {
-    const setting = memorySetting();
-    const { issued } = await signedIn(setting);
-    await setting.save(credentialOf(issued, -1));
-    await setting.session().ensureFresh();
-    expect(setting.authority.presented).toEqual([issued.refreshToken]);
-  });
+  it(
+    "respects the times in an entry that somebody changed by hand",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      const setting = memorySetting();
+      const { issued } = await signedIn(setting);
+      await setting.save(credentialOf(issued, -1));
+      await setting.session().ensureFresh();
+      expect(setting.authority.presented).toEqual([issued.refreshToken]);
+    },
+  );
 
   it("a closed session says so", async () => {
     const setting = memorySetting();
@@ -742,19 +774,23 @@ describe(createCredentialSession, () => {
     await expect(mine.ensureFresh()).rejects.toEqual(code("CLOSED"));
   });
 
-  it("a session used from inside its own grant is told so", async () => {
-    const setting = memorySetting();
-    await setting.save(credentialOf(setting.authority.login()));
-    const seen: unknown[] = [];
-    const mine: Session = setting.session({
-      refreshGrant: async ({ refreshToken }) => {
-        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
-        return setting.authority.grant(refreshToken);
-      },
-    });
-    await mine.ensureFresh();
-    expect(seen).toEqual([code("REENTERED")]);
-  });
+  it(
+    "a session used from inside its own grant is told so",
+    proves("oauth-store/nested-downwards"),
+    async () => {
+      const setting = memorySetting();
+      await setting.save(credentialOf(setting.authority.login()));
+      const seen: unknown[] = [];
+      const mine: Session = setting.session({
+        refreshGrant: async ({ refreshToken }) => {
+          await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+          return setting.authority.grant(refreshToken);
+        },
+      });
+      await mine.ensureFresh();
+      expect(seen).toEqual([code("REENTERED")]);
+    },
+  );
 
   it("shows no secret in what it throws, says or is", proves("oauth-store/no-secret-shown"), async () => {
     const setting = memorySetting({ store: createMemoryStore() });
