@@ -13,9 +13,10 @@ import {
   type StoreRecipe,
   type StoreResolutionEvent,
 } from "../src/index.ts";
+import { encryptedFile } from "./support/encrypted-file.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
+import { plainFile } from "./support/plain-file.ts";
 import { dismissed, noBus, type ScriptedKeyring, scriptedKeyring } from "./support/scripted-keyring.ts";
-import { SHARED_FILES } from "./support/shared-file.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
@@ -31,7 +32,7 @@ beforeEach(async () => {
   scripted = scriptedKeyring();
   events = [];
   fileReads = 0;
-  const plain = openShared("plain");
+  const plain = plainFile.open(home.path);
   file = {
     ...plain,
     read(key) {
@@ -47,12 +48,6 @@ beforeEach(async () => {
   });
 });
 afterEach(() => home.remove());
-
-function openShared(kind: "plain" | "encrypted"): CredentialStore {
-  const store = SHARED_FILES.find((one) => one.kind === kind)?.open(home.path);
-  if (!store) throw new Error(kind);
-  return store;
-}
 
 const resolved = (recipe: Partial<StoreRecipe> = {}): ResolvedCredentialStore =>
   resolveCredentialStore({ mode: "auto", file, keyring, onEvent: (event) => events.push(event), ...recipe });
@@ -204,7 +199,7 @@ describe(resolveCredentialStore, () => {
       proves("oauth-store/lock-is-no-keyring-error"),
       async () => {
         await breakLock();
-        await expect(put(resolved({ keyring: openShared("encrypted") }), "new")).rejects.toEqual(
+        await expect(put(resolved({ keyring: encryptedFile.open(home.path) }), "new")).rejects.toEqual(
           code("NOT_WRITABLE"),
         );
         expect(await readdir(home.path)).toEqual(["locks"]);
@@ -219,7 +214,7 @@ describe(resolveCredentialStore, () => {
       async () => {
         await put(file, "F");
         await breakLock();
-        const store = resolved({ keyring: openShared("encrypted") });
+        const store = resolved({ keyring: encryptedFile.open(home.path) });
         await expect(store.read(KEY)).rejects.toEqual(code("NOT_WRITABLE"));
         expect(store.resolution(KEY)).toBeUndefined();
         expect(fileReads).toBe(0);
@@ -230,9 +225,12 @@ describe(resolveCredentialStore, () => {
       "does not keep a credential that is there from being read",
       proves("oauth-store/read-only-home"),
       async () => {
-        await put(openShared("encrypted"), "K");
+        await put(encryptedFile.open(home.path), "K");
         const store = resolved({
-          keyring: { ...openShared("encrypted"), readLocked: () => Promise.reject(new Error("no lock")) },
+          keyring: {
+            ...encryptedFile.open(home.path),
+            readLocked: () => Promise.reject(new Error("no lock")),
+          },
         });
         expect(await store.read(KEY)).toBe("K");
       },
@@ -341,7 +339,7 @@ describe(resolveCredentialStore, () => {
 
   describe("logging out", () => {
     it("removes from every store", proves("oauth-store/logout-everywhere"), async () => {
-      const encrypted = openShared("encrypted");
+      const encrypted = encryptedFile.open(home.path);
       const setting = memorySetting({ store: resolved({ alsoRemoveFrom: [encrypted] }), home: home.path });
       for (const store of [keyring, encrypted, file]) await put(store, "old");
       const session = setting.session();
@@ -395,8 +393,8 @@ describe(resolveCredentialStore, () => {
             };
           },
         };
-        const [plain, encrypted] = SHARED_FILES.map((one) => one.open(home.path, locks));
-        if (!plain || !encrypted) throw new Error("two are known");
+        const plain = plainFile.open(home.path, locks);
+        const encrypted = encryptedFile.open(home.path, locks);
         const keys = createKeyringStore({
           service: "S",
           lockDirectory: home.file("locks"),

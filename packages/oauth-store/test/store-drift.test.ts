@@ -12,8 +12,8 @@ import {
   type StoreResolutionEvent,
 } from "../src/index.ts";
 import { credentialOf, KEY, SERVER } from "./support/memory-setting.ts";
+import { plainFile } from "./support/plain-file.ts";
 import { noBus, scriptedKeyring } from "./support/scripted-keyring.ts";
-import { SHARED_FILES } from "./support/shared-file.ts";
 
 let home: TemporaryHome;
 let reports: StoreDriftReport[];
@@ -138,9 +138,11 @@ describe(observeStoreDrift, () => {
           },
         },
       });
-      const shared = SHARED_FILES[0]?.open(home.path);
-      if (!shared) throw new Error("no store");
-      const store = resolveCredentialStore({ mode: "file", file: shared, onEvent: drift.observe });
+      const store = resolveCredentialStore({
+        mode: "file",
+        file: plainFile.open(home.path),
+        onEvent: drift.observe,
+      });
       await store.update(KEY, () => ({ write: "F" }));
       // The login is through while the observer still waits.
       expect(failures).toEqual([]);
@@ -181,13 +183,12 @@ describe(observeStoreDrift, () => {
       const secrets = ["planted-access-token", "planted-refresh-token", "planted-client", "planted.example"];
       const [accessToken = "", refreshToken = "", clientId = "", host = ""] = secrets;
       const scripted = scriptedKeyring();
-      const [shared] = SHARED_FILES;
       const open = () => {
         const drift = observer();
         const store = resolveCredentialStore({
           mode: "auto",
           keyring: createKeyringStore({ service: "S", lockDirectory: home.file("locks"), keyring: scripted }),
-          file: shared?.open(home.path) as never,
+          file: plainFile.open(home.path),
           onEvent: drift.observe,
         });
         return { drift, store };

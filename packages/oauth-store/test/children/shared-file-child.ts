@@ -1,21 +1,24 @@
 import { connectParent } from "../../../../internal/test-kit/src/connect-parent.ts";
-import { SHARED_FILES } from "../support/shared-file.ts";
 
 /** Writes one entry of a shared file: once, once when told to, or for ever. */
 const port = connectParent();
 const [, , kind, home = "", key = "", how = "at once"] = process.argv;
-const store = SHARED_FILES.find((one) => one.kind === kind)?.open(home);
+const { open } =
+  kind === "plain"
+    ? (await import("../support/plain-file.ts")).plainFile
+    : (await import("../support/encrypted-file.ts")).encryptedFile;
+const store = open(home);
 if (how === "forever") {
   for (let round = 0; ; round += 1) {
-    await store?.update(key, () => ({ write: { round, text: "b".repeat(20_000) } }));
-    if (round === 0) port.send("writing");
+    await store.update(key, () => ({ write: { round, text: "b".repeat(20_000) } }));
+    if (round === 1) port.send("writing");
   }
 }
 if (how === "wait") {
   port.send("ready");
   await port.receive();
 }
-await store?.update(key, () => ({ write: key === "theirs|1" ? "theirs" : "written" }), {
+await store.update(key, () => ({ write: key === "theirs|1" ? "theirs" : "written" }), {
   faultPoint: (name) => port.faultPoint(name),
 });
 port.close();
