@@ -1,6 +1,5 @@
 import { closeSync, fstatSync, lstatSync } from "node:fs";
-import { unlink } from "node:fs/promises";
-import { syncDescriptor, syncDirectory, writeAt, writeAtOnce } from "./descriptor.ts";
+import { syncDescriptor, writeAt, writeAtOnce } from "./descriptor.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { encodeHeader, HEADER_BYTES } from "./record-codec.ts";
@@ -12,11 +11,10 @@ export function claimedFile(options: {
   header: SpendHeader;
   path: string;
   descriptor: number;
-  directory: string;
   locks: LockProvider;
   faultPoint?: ((name: string) => void | Promise<void>) | undefined;
 }): ClaimedRecord {
-  const { header, path, descriptor, directory, locks, faultPoint } = options;
+  const { header, path, descriptor, locks, faultPoint } = options;
   let closing = false;
   let running = 0;
   let last: Promise<void> = Promise.resolve();
@@ -70,17 +68,6 @@ export function claimedFile(options: {
         await writeHeader(next);
       }),
     write: (next) => inTurn(() => writeHeader(next)),
-    async discard() {
-      try {
-        await inTurn(async () => {
-          // What stands there now may be somebody else's claim.
-          if (isIntact()) await unlink(path);
-          await syncDirectory(directory);
-        });
-      } finally {
-        close();
-      }
-    },
     close,
   };
 }

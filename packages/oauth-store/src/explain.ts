@@ -1,3 +1,4 @@
+import { countingRecord } from "./counting-record.ts";
 import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
@@ -86,5 +87,5 @@ async function isReused<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>)
   const ours = stored.note?.current?.fingerprint;
   if (stored.identity.by !== "foreign" || ours === undefined || ours === stored.marks.fingerprint)
     return false;
-  return (await engine.ledger.find(ours))?.header?.state === "refused";
+  return countingRecord(await engine.ledger.attempts(ours))?.header?.state === "refused";
 }

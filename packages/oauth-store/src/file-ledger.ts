@@ -47,6 +47,17 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
     });
   }
 
+  async function read(
+    wanted: (name: { readonly fingerprint: string }) => boolean,
+  ): Promise<readonly FoundRecord[]> {
+    const found: FoundRecord[] = [];
+    for (const name of (await names()).filter(wanted)) {
+      const record = await files.read(name);
+      if (record) found.push(record);
+    }
+    return found;
+  }
+
   return {
     lock: ({ timeoutMs, signal }) => locks.acquire(lockPath, { timeoutMs, signal }),
 
@@ -63,20 +74,8 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
       });
     },
 
-    async find(fingerprint) {
-      const mine = (await names()).filter((name) => name.fingerprint === fingerprint);
-      const highest = mine.sort((a, b) => b.attempt - a.attempt)[0];
-      return highest && files.read(highest);
-    },
-
-    async list() {
-      const found: FoundRecord[] = [];
-      for (const name of await names()) {
-        const record = await files.read(name);
-        if (record) found.push(record);
-      }
-      return found;
-    },
+    attempts: (fingerprint) => read((name) => name.fingerprint === fingerprint),
+    list: () => read(() => true),
 
     async claim(header, { bodyBytes }) {
       await ensureDirectory();

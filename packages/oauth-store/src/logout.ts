@@ -1,4 +1,5 @@
 import { successorOf } from "./commit.ts";
+import { countingRecord } from "./counting-record.ts";
 import type { LogoutReport } from "./credential-session.ts";
 import type { Installed } from "./credential-state.ts";
 import type { StoreRemoval } from "./credential-store.ts";
@@ -127,7 +128,7 @@ async function newestOf<C, V>(
     const { entry, installed } = successorOf(engine, plan, last);
     const { credential, marks, identity } = installed;
     if (marks.fingerprint === undefined || marks.fingerprint === last.marks.fingerprint) break;
-    const record = await engine.ledger.find(marks.fingerprint);
+    const attempts = await engine.ledger.attempts(marks.fingerprint);
     last = {
       ...last,
       entry,
@@ -135,7 +136,8 @@ async function newestOf<C, V>(
       refreshToken: engine.kind.spendable(credential),
       marks,
       identity,
-      record,
+      attempts,
+      record: countingRecord(attempts),
     };
   }
   const isLater =

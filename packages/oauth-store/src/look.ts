@@ -1,3 +1,4 @@
+import { countingRecord } from "./counting-record.ts";
 import type { JsonValue } from "./credential-kind.ts";
 import type { Engine } from "./engine.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
@@ -15,6 +16,8 @@ export interface StoredCredential<C> {
   readonly clientHash: string;
   readonly identity: CredentialIdentity;
   readonly note: LineageNote | undefined;
+  /** All attempts at its refresh token, and the one of them that counts. */
+  readonly attempts: readonly FoundRecord[];
   readonly record: FoundRecord | undefined;
 }
 
@@ -88,7 +91,8 @@ async function describe<C, V>(
   const { kind, key, ledger } = engine;
   const credential = parseEntry(engine, entry);
   const marks = marksOf(engine, credential, entry);
-  const record = marks.fingerprint === undefined ? undefined : await ledger.find(marks.fingerprint);
+  const attempts = marks.fingerprint === undefined ? [] : await ledger.attempts(marks.fingerprint);
+  const record = countingRecord(attempts);
   return {
     entry,
     credential,
@@ -97,6 +101,7 @@ async function describe<C, V>(
     clientHash: clientHash(kind.issuer(credential), kind.client(credential)),
     identity: identify(key, marks, note, record?.header),
     note,
+    attempts,
     record,
   };
 }

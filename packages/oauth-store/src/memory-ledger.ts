@@ -34,11 +34,8 @@ export function createMemoryLedger(): SpendLedger {
     async writeLineage(note) {
       lineage = note;
     },
-    async find(fingerprint) {
-      const all = [...records.values()].filter((record) => record.fingerprint === fingerprint);
-      const highest = all.sort((a, b) => b.attempt - a.attempt)[0];
-      return highest && found(highest);
-    },
+    attempts: async (fingerprint) =>
+      [...records.values()].filter((record) => record.fingerprint === fingerprint).map(found),
     list: async () => [...records.values()].map(found),
     async claim(header): Promise<ClaimedRecord | undefined> {
       const name = nameOf(header);
@@ -63,10 +60,6 @@ export function createMemoryLedger(): SpendLedger {
         },
         async write(next) {
           record.header = next;
-        },
-        async discard() {
-          if (records.get(name) === record) records.delete(name);
-          record.open = false;
         },
         close() {
           record.open = false;

@@ -44,6 +44,16 @@ const unreadable = { attempt: 1, header: undefined, writtenAtMs: NOW - 1000 };
 describe(nextStarter, () => {
   it.each<[string, StarterView, StarterStep]>([
     ["no record: the first attempt", view(undefined), claim(1, 0, false)],
+    [
+      "attempts that were given back only: the number after theirs",
+      { ...view(undefined), lastAttempt: 2 },
+      claim(3, 0, false),
+    ],
+    [
+      "claimed, its owner dead, and a later attempt given back: the second attempt at once, as the third",
+      { ...view({}), lastAttempt: 2 },
+      claim(3, 1, true),
+    ],
     ["claimed, its owner lives: waits", view({}, { owner: "alive" }), { do: "wait" }],
     ["claimed, unproven, inside the lease: waits", view({}, { owner: "unproven" }), { do: "wait" }],
     [

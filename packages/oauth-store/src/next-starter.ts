@@ -4,7 +4,7 @@ import type { OwnerProof } from "./spend-ledger.ts";
 
 /** Everything the decision rests on. */
 export interface StarterView {
-  /** The highest attempt for the stored refresh token; undefined when it was never spent. */
+  /** The attempt at the stored refresh token that counts; undefined when it was never spent. */
   readonly record:
     | {
         readonly attempt: number;
@@ -13,6 +13,8 @@ export interface StarterView {
         readonly writtenAtMs: number;
       }
     | undefined;
+  /** The highest number taken, by those too that do not count. @defaultValue that of the record */
+  readonly lastAttempt?: number | undefined;
   readonly owner: OwnerProof;
   /** Whether the body opens with the stored refresh token. */
   readonly bodyOpens: boolean;
@@ -42,7 +44,7 @@ export type StarterStep =
 /** What whoever holds the lock does next with the stored refresh token. The table "Next starter", as a function. */
 export function nextStarter(view: StarterView): StarterStep {
   const { record, bodyOpens } = view;
-  if (!record) return { do: "claim", attempt: 1, failures: 0, uncertain: false };
+  if (!record) return { do: "claim", attempt: nextAttempt(view), failures: 0, uncertain: false };
   const { header } = record;
   if (!header && bodyOpens && view.owner !== "alive") return { do: "finish", restore: false };
   if (!header) return afterClaim(view, record, undefined);
@@ -75,10 +77,15 @@ function afterClaim(
   // It died between the body and the header: what it received is here.
   if (view.bodyOpens) return { do: "finish", restore: false };
   const failures = (header?.failures ?? 0) + 1;
-  if (record.attempt === 1) return { do: "claim", attempt: 2, failures, uncertain: true };
+  if (record.attempt === 1) return { do: "claim", attempt: nextAttempt(view), failures, uncertain: true };
   const claimedAtMs = header?.claimedAtMs ?? record.writtenAtMs;
   const nextAtMs = claimedAtMs + spendBackoffMs(failures, 0.5);
-  return waitOrClaim(view, { attempt: record.attempt, claimedAtMs, nextAtMs, failures, code: "interrupted" });
+  return waitOrClaim(view, { claimedAtMs, nextAtMs, failures, code: "interrupted" });
+}
+
+/** A number is taken once, also by whoever gave its claim back. */
+function nextAttempt({ record, lastAttempt }: StarterView): number {
+  return Math.max(record?.attempt ?? 0, lastAttempt ?? 0) + 1;
 }
 
 /** Where a free lock proves nothing, its owner counts as living until the lease ends. */
@@ -92,22 +99,22 @@ function afterBackoff(
   nextAtMs: number,
   failures: number,
 ): StarterStep {
-  const { attempt, claimedAtMs } = header;
+  const { claimedAtMs } = header;
   const code = header.outcomeCode ?? "unknown";
-  const step = waitOrClaim(view, { attempt, claimedAtMs, nextAtMs, failures, code });
+  const step = waitOrClaim(view, { claimedAtMs, nextAtMs, failures, code });
   // An attempt that was not sent, or was answered and not consumed, leaves no doubt behind.
   return step.do === "claim" ? { ...step, uncertain: header.uncertain || header.state !== "deferred" } : step;
 }
 
 function waitOrClaim(
   view: StarterView,
-  after: { attempt: number; claimedAtMs: number; nextAtMs: number; failures: number; code: string },
+  after: { claimedAtMs: number; nextAtMs: number; failures: number; code: string },
 ): StarterStep {
-  const { attempt, claimedAtMs, nextAtMs, failures, code } = after;
+  const { claimedAtMs, nextAtMs, failures, code } = after;
   const capMs = view.nowMs + BACKOFF_CAP_MS;
   // A clock that jumped: a time before the claim is no time at all, one beyond the cap counts as the cap.
   const due = nextAtMs < claimedAtMs || nextAtMs <= view.nowMs;
-  if (due) return { do: "claim", attempt: attempt + 1, failures, uncertain: true };
+  if (due) return { do: "claim", attempt: nextAttempt(view), failures, uncertain: true };
   return { do: "defer", nextAtMs: Math.min(nextAtMs, capMs), code, clamp: nextAtMs > capMs };
 }
 
@@ -118,7 +125,7 @@ function afterRefusal(view: StarterView, header: SpendHeader): StarterStep {
   if (sameClient && (aboutClient || header.snapshotHash === view.snapshotHash)) {
     return { do: "refuse", code, interrupted: header.uncertain && !aboutClient };
   }
-  return { do: "claim", attempt: header.attempt + 1, failures: 0, uncertain: header.uncertain };
+  return { do: "claim", attempt: nextAttempt(view), failures: 0, uncertain: header.uncertain };
 }
 
 function asUnknownAtMs(header: SpendHeader): number {

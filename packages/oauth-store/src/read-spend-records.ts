@@ -34,7 +34,7 @@ export function summarize(
       outcomeCode: header.outcomeCode,
       correlationId: header.correlationId,
       failures: header.failures,
-      nextAtMs: header.nextAtMs,
+      nextAtMs: header.nextAtMs || undefined, // 0: at once.
       lineage: header.lineage,
       generation: header.generation,
       current: header.fingerprint === current,

@@ -97,7 +97,7 @@ export function openRecordFiles(options: {
         await unlink(path).catch(() => {}); // A record that stays counts as claimed by a dead owner.
         throw fileError(error, path);
       }
-      return claimedFile({ header, path, descriptor, directory, locks, faultPoint });
+      return claimedFile({ header, path, descriptor, locks, faultPoint });
     },
 
     async ownerOf(name) {

@@ -1,4 +1,5 @@
 import type { CommitPlan } from "./commit.ts";
+import { countingRecord } from "./counting-record.ts";
 import type { Engine } from "./engine.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { RecordPen } from "./record-pen.ts";
@@ -52,9 +53,9 @@ async function tidyRecords<C, V>(
   const { ledger } = engine;
   const records = await ledger.list();
   const highest = new Map<string, FoundRecord>();
-  for (const record of records) {
-    const known = highest.get(record.fingerprint);
-    if (!known || known.attempt < record.attempt) highest.set(record.fingerprint, record);
+  for (const [fingerprint, attempts] of Map.groupBy(records, (record) => record.fingerprint)) {
+    const counting = countingRecord(attempts) ?? attempts.toSorted((a, b) => b.attempt - a.attempt)[0];
+    if (counting) highest.set(fingerprint, counting);
   }
   // This login's by generation, which no clock can turn round; then the others' by time.
   const age = ({ header }: FoundRecord) => (header?.lineage === settled.lineage ? header.generation : -1);
@@ -67,6 +68,10 @@ async function tidyRecords<C, V>(
   for (const record of records) {
     const { header } = record;
     if (!kept.has(record)) {
+      const counting = highest.get(record.fingerprint);
+      const isOpen = counting && kept.has(counting) && counting.header?.state !== "settled";
+      // One that was given back keeps its number from being used again.
+      if (isOpen && record.attempt > counting.attempt) continue;
       // A record that somebody still keeps locked is somebody's hope.
       if ((await ledger.ownerOf(record)) !== "alive") await ledger.remove(record);
     } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {

@@ -27,8 +27,6 @@ export interface ClaimedRecord {
   seal(header: SpendHeader, body: Uint8Array): Promise<void>;
   /** Writes and syncs the header. */
   write(header: SpendHeader): Promise<void>;
-  /** Removes the record: nothing was sent. */
-  discard(): Promise<void>;
   /** Gives up the record's lock, as soon as nothing is being written. Safe to call twice. */
   close(): void;
 }
@@ -39,8 +37,8 @@ export interface SpendLedger {
   readLineage(): Promise<LineageNote | undefined>;
   /** Durable when it resolves. */
   writeLineage(note: LineageNote): Promise<void>;
-  /** The record of the highest attempt. */
-  find(fingerprint: string): Promise<FoundRecord | undefined>;
+  /** All attempts at one refresh token, in no order. */
+  attempts(fingerprint: string): Promise<readonly FoundRecord[]>;
   /** All records, in no order. */
   list(): Promise<readonly FoundRecord[]>;
   /** Creates the record, exclusively; undefined when it exists. Durable when it resolves. */

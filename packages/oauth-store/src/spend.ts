@@ -10,6 +10,7 @@ import { sealingOf } from "./keep-answer.ts";
 import { look, type StoredCredential } from "./look.ts";
 import type { StarterStep } from "./next-starter.ts";
 import { transient } from "./put-off.ts";
+import type { SpendHeader } from "./spend-header.ts";
 import { type ClaimedRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
 import { standDown } from "./stand-down.ts";
 
@@ -35,7 +36,7 @@ export async function spend<C, V>(
   if (!claim) return "start-over";
   hold.keepAlive();
   const sealing = sealingOf(engine, stored);
-  const refusal = await recheck(engine, hold, stored, claim);
+  const refusal = await recheck(engine, hold, stored, claim, header);
   if (refusal !== undefined) return refusal;
 
   // The refresh token is spent from here on: finish and save, whoever is still waiting.
@@ -66,14 +67,13 @@ async function recheck<C, V>(
   hold: Hold,
   stored: StoredCredential<C>,
   claim: ClaimedRecord,
+  header: SpendHeader,
 ): Promise<"start-over" | "relock" | undefined> {
   let refusal: "start-over" | "relock" | CredentialError | undefined;
   try {
     await engine.fault("claimed");
     const again = await look(engine);
-    const moved =
-      again?.marks.snapshotHash !== stored.marks.snapshotHash || again.record?.attempt !== claim.attempt;
-    if (moved || !claim.isIntact()) refusal = "start-over";
+    if (hasMoved(stored, again, claim) || !claim.isIntact()) refusal = "start-over";
     await engine.fault("checked");
     // A login or logout of this process: nothing is spent for what has ended.
     if (engine.state.epoch !== hold.epoch) refusal = "start-over";
@@ -84,12 +84,27 @@ async function recheck<C, V>(
     else if (hold.hasDrifted()) refusal = "start-over";
     if (refusal === undefined) return undefined;
   } catch (error) {
-    await standDown(claim);
+    await standDown(claim, header);
     throw error;
   }
-  await standDown(claim);
+  await standDown(claim, header);
   if (refusal instanceof CredentialError) throw refusal;
   return refusal;
+}
+
+/** Whether the store shows something else now, somebody claimed after us, or whoever was judged has gone on. */
+function hasMoved<C>(
+  judged: StoredCredential<C>,
+  now: StoredCredential<C> | undefined,
+  claim: ClaimedRecord,
+): boolean {
+  if (now?.marks.snapshotHash !== judged.marks.snapshotHash) return true;
+  if (now.record?.attempt !== claim.attempt) return true;
+  const before = judged.record;
+  if (!before) return false;
+  const after = now.attempts.find(({ attempt }) => attempt === before.attempt);
+  if (!after || JSON.stringify(after.header) !== JSON.stringify(before.header)) return true;
+  return before.header === undefined && after.writtenAtMs !== before.writtenAtMs;
 }
 
 async function rehearse<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<void> {

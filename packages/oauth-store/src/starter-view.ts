@@ -28,6 +28,7 @@ export async function starterView<C, V>(
   const { record } = stored;
   return {
     record,
+    lastAttempt: Math.max(0, ...stored.attempts.map(({ attempt }) => attempt)),
     owner: await ownerOf(engine, record),
     bodyOpens: sealed !== undefined,
     snapshotHash: stored.marks.snapshotHash,

@@ -36,7 +36,7 @@ function claim() {
   return {
     path,
     descriptor,
-    record: claimedFile({ header, path, descriptor, directory: home.path, locks: flockProvider() }),
+    record: claimedFile({ header, path, descriptor, locks: flockProvider() }),
   };
 }
 

@@ -2,8 +2,10 @@ import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession, readSpendRecords } from "../src/index.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
+import { uselessLocks } from "./support/useless-locks.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
@@ -41,7 +43,103 @@ async function killedAt(point: string): Promise<void> {
   }
 }
 
+/** Stops whoever comes to a fault point, the first time. */
+function gate(point: string) {
+  const reached = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  let times = 0;
+  return {
+    reached: reached.promise,
+    open: () => opened.resolve(),
+    faultPoint: async (name: string) => {
+      if (name !== point || times++ > 0) return;
+      reached.resolve();
+      await opened.promise;
+    },
+  };
+}
+
 describe(createCredentialSession, () => {
+  describe("a process that slept past its lease between claim and send", () => {
+    it.each(["rehearsed", "claimed"])(
+      "does not send what another one has judged and %s meanwhile a second time",
+      proves("oauth-store/claim-without-lock"),
+      async (until) => {
+        const { tokens, save, session } = setting;
+        await save(credentialOf(tokens.authority.login()));
+        const slow = { ...gate("claimed"), clock: steppingClock() };
+        const other = { ...gate(until), clock: steppingClock() };
+        const sent = Promise.withResolvers<void>();
+        const both = gate("sent");
+        const grant = loopbackGrant(tokens.url);
+        const sends: string[] = [];
+        const options = (name: string, { faultPoint, clock }: typeof slow) => ({
+          locks: uselessLocks,
+          clock,
+          faultPoint,
+          refreshGrant: async (input: Parameters<typeof grant>[0]) => {
+            sends.push(name);
+            sent.resolve();
+            // Under way until nobody can be stopped any more.
+            await both.faultPoint("sent");
+            return grant(input);
+          },
+        });
+        const first = session(options("slow", slow)).ensureFresh();
+        await slow.reached;
+        other.clock.advance(61_000);
+        const second = session(options("other", other)).ensureFresh();
+        await other.reached;
+        slow.clock.jump(61_000);
+        slow.open();
+        if (until === "rehearsed") await sent.promise;
+        other.open();
+        await sent.promise;
+        // Whoever sends too would have done so by now: it has gone round once, or polls.
+        await session({ locks: uselessLocks }).status();
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        both.open();
+        const [a, b] = await Promise.all([first, second]);
+        expect(sends).toHaveLength(1);
+        expect(a.view.accessToken).toBe(b.view.accessToken);
+        expect(tokens.authority.presented).toHaveLength(1);
+        expect(tokens.authority.revokedFamilies.size).toBe(0);
+      },
+    );
+
+    it(
+      "or that was taken for dead and seals meanwhile: its answer is finished, and nothing is sent",
+      proves("oauth-store/claim-without-lock"),
+      async () => {
+        const { tokens, save, stored, session } = setting;
+        await save(credentialOf(tokens.authority.login()));
+        const sealed = gate("sealed");
+        const answered = gate("answered");
+        const slow = session({
+          locks: uselessLocks,
+          faultPoint: async (name) => {
+            await answered.faultPoint(name);
+            await sealed.faultPoint(name);
+          },
+        }).ensureFresh();
+        await answered.reached;
+        const judged = gate("rehearsed");
+        const clock = steppingClock();
+        clock.advance(61_000);
+        const other = session({ locks: uselessLocks, clock, faultPoint: judged.faultPoint }).ensureFresh();
+        await judged.reached;
+        answered.open();
+        await sealed.reached;
+        judged.open();
+        const b = await other;
+        sealed.open();
+        expect((await slow).view.accessToken).toBe(b.view.accessToken);
+        expect((await stored())?.accessToken).toBe(b.view.accessToken);
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+  });
+
   describe("a store that went back", () => {
     it.each(["sealed", "claimed"])(
       "past a record that was left %s and lost its body later: nothing is sent",
