@@ -84,7 +84,7 @@ export function explore(scenario: Scenario, options: ExploreOptions = {}): Explo
 }
 
 /** A scenario with the bounds of this run in their usual places. */
-export function boundsOf(scenario: Scenario, long: boolean): Scenario {
+function boundsOf(scenario: Scenario, long: boolean): Scenario {
   if (!long) return scenario;
   const { longFaults, longAsks, faults, asks } = scenario;
   return { ...scenario, faults: longFaults ?? faults, asks: longAsks ?? asks };

@@ -244,7 +244,7 @@ export function startOver(n: State, process: number): undefined {
   }
   n[at(process, ROUND)] = of(n, process, ROUND) + 1;
   for (const field of [BASE, NEXT, ATTEMPT, MODE]) n[at(process, field)] = 0;
-  n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(DRIFTED | STALE_CLAIM | UNSEALED);
+  n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, of(n, process, UNSAVED) === 0 ? "read" : "flush");
 }
 

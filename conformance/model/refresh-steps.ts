@@ -6,6 +6,7 @@ import {
   conclude,
   enter,
   enterWindow,
+  isOvertaken,
   isWindowEntered,
   leave,
   left,
@@ -160,7 +161,8 @@ function send(m: Machine, n: State, p: number): undefined {
     standDown(m, n, p);
     return leave(n, p, "locking");
   }
-  if (rules.drift && hasFlag(n, p, DRIFTED)) {
+  // A login or logout of this process: nothing is spent for what has ended.
+  if (isOvertaken(m, n, p) || (rules.drift && hasFlag(n, p, DRIFTED))) {
     standDown(m, n, p);
     return startOver(n, p);
   }

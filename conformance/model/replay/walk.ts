@@ -1,0 +1,108 @@
+import { initialState } from "../initial-state.ts";
+import { type Action, isAt, type Machine, PLACES } from "../machine.ts";
+import { rulesWithout } from "../rules.ts";
+import type { Scenario } from "../scenario.ts";
+import {
+  at,
+  GOAL,
+  get,
+  HOLDERS,
+  ORPHANS,
+  of,
+  PC,
+  PENDING,
+  STATE_BYTES,
+  type State,
+  UNSAVED,
+} from "../state.ts";
+import { successors } from "../successors.ts";
+
+/** One step of a walk, with the states around it. */
+export interface WalkStep {
+  readonly action: Action;
+  readonly process: number;
+  readonly before: State;
+  readonly after: State;
+}
+
+export interface Walk {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly first: State;
+  readonly steps: readonly WalkStep[];
+}
+
+const LONGEST_WALK = 400;
+const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token runs out"];
+
+/**
+ * A run of the model, from its beginning to its end, picked by chance, among those that a real engine can be led
+ * through: undefined when chance led elsewhere.
+ */
+export function walk(scenario: Scenario, seed: number): Walk | undefined {
+  const random = mulberry32(seed);
+  const scratch = new Uint8Array(STATE_BYTES);
+  let choices: WalkStep[] = [];
+  let here: State = initialState(scenario, scenario.faults);
+  const machine: Machine = {
+    scenario,
+    rules: rulesWithout(),
+    processes: scenario.asks.length,
+    from(s) {
+      scratch.set(s);
+      return scratch;
+    },
+    emit(n, action, process) {
+      choices.push({ action, process, before: here, after: n.slice() });
+    },
+  };
+  const first = here;
+  const steps: WalkStep[] = [];
+  while (steps.length < LONGEST_WALK) {
+    choices = [];
+    successors(machine, here);
+    if (choices.length === 0) return { scenario, seed, first, steps };
+    const possible = choices.filter((choice) => isLeadable(machine, here, choice, steps.at(-1)));
+    const next = possible[Math.floor(random() * possible.length)];
+    if (!next) return undefined;
+    steps.push(next);
+    here = next.after;
+  }
+  return undefined;
+}
+
+/** Whether the engine can be stopped before and after this step. */
+function isLeadable(m: Machine, s: State, choice: WalkStep, last: WalkStep | undefined): boolean {
+  // The engine reads the store and its record in one go.
+  for (let p = 0; p < m.processes; p += 1) {
+    if (isAt(s, p, "judge")) return choice.process === p && choice.action === "judge";
+    const isFlushed = isAt(s, p, "read") && last?.process === p && last.action !== "take the lock";
+    if (isFlushed) return choice.process === p && choice.action === "read";
+  }
+  // Moving the clock would let the time of a hold run out.
+  if (ANYTIME.includes(choice.action)) return get(s, HOLDERS) === 0 && get(s, ORPHANS) === 0;
+  const p = choice.process;
+  // A login or logout beside a flight of the same process is two activities at once.
+  const isResting = p < m.processes && isAt(s, p, "idle") && of(s, p, GOAL) === 0;
+  if (choice.action === "log in" || choice.action === "log out") {
+    return isResting && of(s, p, UNSAVED) === 0 && of(s, p, PENDING) === 0;
+  }
+  if (choice.action === "ask") return of(s, p, UNSAVED) === 0 && of(s, p, PENDING) === 0;
+  return true;
+}
+
+/** Where a process stands in a state. */
+export function placeOf(s: State, process: number): (typeof PLACES)[number] {
+  return PLACES[s[at(process, PC)] as number] ?? "idle";
+}
+
+function mulberry32(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = a;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
