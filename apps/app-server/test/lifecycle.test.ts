@@ -32,23 +32,22 @@ describe("the command", () => {
     expect(out).toContain("--listen");
   });
 
-  it(
-    "refuses in one line what it cannot do, and a listener that is open to everybody",
+  const refusals: [args: string[], line: RegExp][] = [
+    [["app-server", "--nope"], /Unknown option '--nope'/],
+    [["app-server", "--codex-home", "/x"], /--codex-home is not supported yet/],
+    [["--listen", "ws://127.0.0.1:0"], /needs --ws-auth .* or --insecure-no-auth/],
+    [["--listen", "ws://0.0.0.0:0", "--insecure-no-auth"], /refusing to start non-loopback/],
+    [["--listen", "ws://localhost:0"], /not an address/],
+    [["app-server", "--config", "/does/not/exist"], /cannot read \/does\/not\/exist \(ENOENT\)/],
+  ];
+  it.each(refusals)(
+    "refuses in one line what it cannot do, and a listener that is open to everybody: %j",
     proves("app-server/no-open-door"),
-    async () => {
-      for (const [args, line] of [
-        [["app-server", "--nope"], /Unknown option '--nope'/],
-        [["app-server", "--codex-home", "/x"], /--codex-home is not supported yet/],
-        [["--listen", "ws://127.0.0.1:0"], /needs --ws-auth .* or --insecure-no-auth/],
-        [["--listen", "ws://0.0.0.0:0", "--insecure-no-auth"], /refusing to start non-loopback/],
-        [["--listen", "ws://localhost:0"], /not an address/],
-        [["app-server", "--config", "/does/not/exist"], /cannot read \/does\/not\/exist \(ENOENT\)/],
-      ] as const) {
-        const { code, err } = await run(args);
-        expect(code).not.toBe(0);
-        expect(err).toMatch(line);
-        expect(err.trim().split("\n")).toHaveLength(1);
-      }
+    async (args, line) => {
+      const { code, err } = await run(args);
+      expect(code).not.toBe(0);
+      expect(err).toMatch(line);
+      expect(err.trim().split("\n")).toHaveLength(1);
     },
   );
 });

@@ -113,9 +113,10 @@ async function request(
     });
     const head = { status: response.status, headers: toHeaderParams(response.headers) };
     if (!isStreamed) {
-      const bytes = Buffer.from(await response.bytes());
+      const bytes = await response.bytes();
       finish();
-      return { ...head, bodyBase64: bytes.toString("base64") };
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return { ...head, bodyBase64: view.toString("base64") };
     }
     // Behind the reply, and not counted as a request being answered: a long stream holds up nothing.
     afterReply(() => void pump(response, requestId, one, peer).finally(finish));
