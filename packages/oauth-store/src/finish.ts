@@ -61,7 +61,9 @@ export async function finish<C, V>(
   } catch (error) {
     if (engine.state.epoch !== hold.epoch) {
       // A login or logout was made here since: theirs is what is to be saved.
-      pen.close();
+      const { unpersisted } = engine.state;
+      if (unpersisted?.what !== "login" || unpersisted.instead) pen.close();
+      else unpersisted.instead = { what: "successor", plan, pen };
       return "start-over";
     }
     // The successor is in the record, or held by this process: it is good, and saved by whoever comes first.

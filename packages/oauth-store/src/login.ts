@@ -25,8 +25,17 @@ export function beginLogin<C, V>(
     by: "login",
   };
   const installed = state.prepare(credential, identity, marksOf(engine, credential, entry));
-  if (state.unpersisted?.what === "successor") state.unpersisted.pen.close();
-  state.unpersisted = { what: "login", installed, pins, base: lineageBefore(engine), over: "anything" };
+  const before = state.unpersisted;
+  // Its record stays locked until the login is saved: the store still has what it was got for.
+  const instead = before?.what === "login" ? before.instead : before;
+  state.unpersisted = {
+    what: "login",
+    installed,
+    pins,
+    base: lineageBefore(engine),
+    over: "anything",
+    instead,
+  };
   state.beginLogin(installed);
   engine.emit({ type: "loggedIn", lineage: identity.lineage });
   return installed.handle;

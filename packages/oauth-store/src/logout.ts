@@ -9,6 +9,7 @@ import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
 import { removeEntry } from "./remove-entry.ts";
 import { openSealed } from "./sealed-answer.ts";
+import { custodyOf } from "./unpersisted.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
 const LONGEST_CHAIN = 16;
@@ -102,8 +103,8 @@ function takeUnpersisted<C, V>(engine: Engine<C, V>): C | undefined {
   const waiting = state.unpersisted;
   state.unpersisted = undefined;
   if (!waiting) return undefined;
+  custodyOf(waiting)?.close();
   if (waiting.what === "login") return waiting.installed.credential;
-  waiting.pen.close();
   const { base, answer, receivedAtMs } = waiting.plan;
   return kind.merge(base.credential, answer, { receivedAtMs, expired: false });
 }

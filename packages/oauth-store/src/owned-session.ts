@@ -27,6 +27,7 @@ import { saveUnpersisted } from "./save-unpersisted.ts";
 import type { SpendOwner } from "./spend-header.ts";
 import type { SpendLedger } from "./spend-ledger.ts";
 import { statusOf } from "./status.ts";
+import { custodyOf } from "./unpersisted.ts";
 import { type WaitForOptions, waitFor } from "./wait-for.ts";
 
 export interface OwnedSessionOptions<C, V> {
@@ -184,7 +185,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     this.#deck.close();
     const { unpersisted } = this.#state;
     // Nobody saves it any more: a record that stayed locked would only stop everybody else.
-    if (unpersisted?.what === "successor") unpersisted.pen.close();
+    if (unpersisted) custodyOf(unpersisted)?.close();
   }
 
   /** Another handle than the generation that will not do. At most one refresh of our own, or one after another's. */

@@ -2,7 +2,7 @@ import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { Hold } from "./hold.ts";
 import { LEASE_MS } from "./spend-backoff.ts";
-import { flushUnpersisted, isOnlyHere, type Unpersisted } from "./unpersisted.ts";
+import { custodyOf, flushUnpersisted, type Unpersisted } from "./unpersisted.ts";
 
 /**
  * One try, under the lock, to save what this process could not save before. Never throws: what fails is tried again
@@ -31,21 +31,21 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
       // Not knowing what was there is no reason to drop what somebody has just logged in for.
       const over = base === "unknown" ? "anything" : base;
       if (engine.state.unpersisted === waiting) engine.state.unpersisted = { ...waiting, over };
-    } else await renewLease(engine, waiting);
+    }
+    await renewLease(engine, waiting);
     engine.keepSaving();
   }
 }
 
 /** A custodian must come round to renewing its lease before it ends. */
 function lockTimeoutMs<C, V>(waiting: Unpersisted<C, V>): number {
-  return isOnlyHere(waiting) && waiting.what === "successor" ? LEASE_MS / 3 : 60_000;
+  return custodyOf(waiting)?.claim ? LEASE_MS / 3 : 60_000;
 }
 
 /** Where a lock proves nothing, others believe that we live until the lease ends. */
 async function renewLease<C, V>(engine: Engine<C, V>, waiting: Unpersisted<C, V>): Promise<void> {
-  if (waiting.what !== "successor") return;
   try {
-    await waiting.pen.renew(engine.clock.wallMs() + LEASE_MS);
+    await custodyOf(waiting)?.renew(engine.clock.wallMs() + LEASE_MS);
   } catch {
     // The lock on the record still says that we live.
   }

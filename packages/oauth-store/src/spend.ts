@@ -13,6 +13,7 @@ import { transient } from "./put-off.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import { type ClaimedRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
 import { standDown } from "./stand-down.ts";
+import { custodyOf } from "./unpersisted.ts";
 
 /** What a spending ends in. `relock`: the lock file was taken away under us. */
 export type SpendEnd<C, V> = Installed<C, V> | "start-over" | "relock";
@@ -55,7 +56,7 @@ export async function spend<C, V>(
   } catch (error) {
     // Whatever failed: a record that stays locked, and is not held for a reason, would stop everybody else.
     const { unpersisted } = engine.state;
-    const isHeld = unpersisted?.what === "successor" && unpersisted.pen.claim === claim;
+    const isHeld = unpersisted !== undefined && custodyOf(unpersisted)?.claim === claim;
     if (!isHeld) claim.close();
     throw error;
   }

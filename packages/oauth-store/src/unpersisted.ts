@@ -6,14 +6,16 @@ import { look } from "./look.ts";
 import type { RecordPen } from "./record-pen.ts";
 import { settleRecord } from "./settle-record.ts";
 
+interface Successor<C> {
+  readonly what: "successor";
+  readonly plan: CommitPlan<C>;
+  /** Keeps the record locked when the successor is nowhere but here. */
+  readonly pen: RecordPen;
+}
+
 /** A credential that this process has and the store has not. */
 export type Unpersisted<C, V> =
-  | {
-      readonly what: "successor";
-      readonly plan: CommitPlan<C>;
-      /** Keeps the record locked when the successor is nowhere but here. */
-      readonly pen: RecordPen;
-    }
+  | Successor<C>
   | {
       readonly what: "login";
       readonly installed: Installed<C, V>;
@@ -22,11 +24,18 @@ export type Unpersisted<C, V> =
       readonly base: Promise<{ readonly lineage: string | undefined } | "unknown">;
       /** What it may be put over: anything at first, later only the base. */
       readonly over: { readonly lineage: string | undefined } | "anything";
+      /** What it came before: until the login is saved, the store may still have what that was got for. */
+      instead?: Successor<C> | undefined;
     };
 
 /** Whether it ends with this process: nothing is sealed. */
 export function isOnlyHere<C, V>(waiting: Unpersisted<C, V>): boolean {
   return waiting.what === "login" || waiting.pen.claim !== undefined;
+}
+
+/** The record that this process keeps locked for something that is nowhere but here. */
+export function custodyOf<C, V>(waiting: Unpersisted<C, V>): RecordPen | undefined {
+  return (waiting.what === "successor" ? waiting : waiting.instead)?.pen;
 }
 
 /**
@@ -72,7 +81,7 @@ async function flushLogin<C, V>(
   const { lineage, generation } = installed.identity;
   if (over !== "anything" && (await look(engine))?.identity.lineage !== over.lineage) {
     // Somebody logged in or out since: theirs is the later word.
-    if (engine.state.unpersisted === waiting) engine.state.unpersisted = undefined;
+    await endLogin(engine, waiting);
     return;
   }
   await forgetSpending(engine, installed.marks.fingerprint);
@@ -94,8 +103,18 @@ async function flushLogin<C, V>(
       faultPoint: (name) => engine.fault(name),
     },
   );
-  if (engine.state.unpersisted === waiting) engine.state.unpersisted = undefined;
+  await endLogin(engine, waiting);
   engine.emit({ type: "persisted", lineage, generation });
+}
+
+/** What was held besides has left the store now: it is not sent again, and need not be kept. */
+async function endLogin<C, V>(
+  engine: Engine<C, V>,
+  waiting: Unpersisted<C, V> & { what: "login" },
+): Promise<void> {
+  if (engine.state.unpersisted === waiting) engine.state.unpersisted = undefined;
+  const { instead } = waiting;
+  if (instead?.pen.claim) await settleRecord(engine, instead.pen, instead.plan, "replaced");
 }
 
 /** A refresh token that was just issued has not been spent, whatever a record of the same text says. */

@@ -1,9 +1,10 @@
+import { copyFile } from "node:fs/promises";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createCredentialSession, readSpendRecords } from "../src/index.ts";
-import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { createAggregateFileStore, createCredentialSession, readSpendRecords } from "../src/index.ts";
+import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
-import { credentialOf, KEY } from "./support/memory-setting.ts";
+import { credentialOf, KEY, type Session } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 import { uselessLocks } from "./support/useless-locks.ts";
 
@@ -26,6 +27,8 @@ function dying(at: string): (name: string) => void {
     if (name === at) throw new Error("the process has ended");
   };
 }
+
+const fileStoreAt = (path: string) => createAggregateFileStore({ path, lockPath: `${path}.lock` });
 
 /** A process that is killed there. */
 async function killedAt(point: string): Promise<void> {
@@ -60,6 +63,43 @@ function gate(point: string) {
 }
 
 describe(createCredentialSession, () => {
+  describe("a login made while this process is the only one to have a successor", () => {
+    it.each(["once it was served", "on its way"])(
+      "%s: keeps others from sending its predecessor until the login is saved, and after that",
+      proves("oauth-store/held"),
+      async (when) => {
+        const { tokens, save, stored, session, home, path } = setting;
+        await save(credentialOf({ accessToken: "at-0", refreshToken: "rt-short" }));
+        tokens.authority.live.set("rt-short", "family");
+        const copy = home.file(".credentials.copy.json");
+        await copyFile(path, copy);
+        const again = tokens.authority.login();
+        let unblock = async () => {};
+        let login: Promise<unknown> = Promise.resolve();
+        const first: Session = session({
+          faultPoint: async (name) => {
+            if (name !== "sealed" || tokens.authority.presented.length > 1) return;
+            unblock = await blockStore(path);
+            if (when === "on its way") login = first.login(credentialOf(again, 3_600_000));
+          },
+        });
+        await first.ensureFresh();
+        if (when !== "on its way") login = first.login(credentialOf(again, 3_600_000));
+        await login;
+        expect((await first.status()).handle?.view.accessToken).toBe(again.accessToken);
+
+        // Another process sees the old store, as if only this one could not write.
+        const elsewhere = session({ store: fileStoreAt(copy) });
+        await expect(elsewhere.ensureFresh()).rejects.toEqual(code("HELD_ELSEWHERE"));
+        await unblock();
+        await first.settle();
+        expect((await stored())?.accessToken).toBe(again.accessToken);
+        await expect(elsewhere.ensureFresh()).rejects.toEqual(code("SUPERSEDED"));
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+  });
+
   describe("a process that slept past its lease between claim and send", () => {
     it.each(["rehearsed", "claimed"])(
       "does not send what another one has judged and %s meanwhile a second time",
