@@ -86,7 +86,9 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED));
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
-          startOver(n, p);
+          // A lock that was taken away is taken anew before anything else is judged.
+          if (m.rules.inode && (get(n, ORPHANS) & (1 << p)) !== 0) leave(n, p, "locking");
+          else startOver(n, p);
         } else enter(n, p, "send");
       });
     case "send":

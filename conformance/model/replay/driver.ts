@@ -368,7 +368,7 @@ export class Driver {
 }
 
 /** Places that are never passed by on the way to another. */
-const STOPS: ReadonlySet<string> = new Set(["grant", "rehearsed", "claimed"]);
+const STOPS: ReadonlySet<string> = new Set(["lock", "grant", "rehearsed", "claimed"]);
 
 function turn(): Promise<void> {
   return new Promise((resolve) => {
