@@ -2,7 +2,7 @@ import type { JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
 import { snapshotHash } from "./fingerprint.ts";
-import type { CredentialIdentity, CredentialMarks } from "./identify.ts";
+import { type CredentialIdentity, type CredentialMarks, identify } from "./identify.ts";
 import type { NotedGeneration } from "./lineage-note.ts";
 import { marksOf, parseEntry, type StoredCredential } from "./look.ts";
 
@@ -19,8 +19,8 @@ export interface CommitPlan<C> {
 
 export type CommitResult<C, V> =
   | { readonly done: "committed"; readonly installed: Installed<C, V> }
-  /** Another login is there, or none: ours is dropped. */
-  | { readonly done: "replaced" | "absent" };
+  /** Another login is there, or none, or ours was saved long ago and has gone on: it is dropped. */
+  | { readonly done: "replaced" | "absent" | "outdated" };
 
 /** What becomes of the base, wherever it is put. */
 export function successorOf<C, V>(
@@ -73,6 +73,10 @@ export async function commitSuccessor<C, V>(
         result = { done: "replaced" };
         return "keep";
       }
+      if (!isOurs && (await hasGoneOn(engine, ours.installed.identity, there, current))) {
+        result = { done: "outdated" };
+        return "keep";
+      }
       const next = isOurs
         ? { entry: current, installed: ours.installed }
         : successorOf(engine, plan, { credential: there, entry: current });
@@ -84,6 +88,18 @@ export async function commitSuccessor<C, V>(
     { lockTimeoutMs, faultPoint: (name) => engine.fault(name) },
   );
   return result;
+}
+
+/** Whether the store has this generation already, or a later one, under the refresh token that was kept. */
+async function hasGoneOn<C, V>(
+  engine: Engine<C, V>,
+  ours: CredentialIdentity,
+  credential: C,
+  entry: JsonValue,
+): Promise<boolean> {
+  const note = await engine.ledger.readLineage();
+  const there = identify(engine.key, marksOf(engine, credential, entry), note, undefined);
+  return there.lineage === ours.lineage && there.generation >= ours.generation;
 }
 
 /** How the lineage note names a generation. */

@@ -1,4 +1,4 @@
-import type { CommitPlan } from "./commit.ts";
+import type { CommitPlan, CommitResult } from "./commit.ts";
 import { countingRecord } from "./counting-record.ts";
 import type { Engine } from "./engine.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -16,14 +16,14 @@ export async function settleRecord<C, V>(
   engine: Engine<C, V>,
   pen: RecordPen,
   plan: CommitPlan<C>,
-  how: "committed" | "replaced" | "absent",
+  how: CommitResult<C, V>["done"],
 ): Promise<void> {
   const { base, receivedAtMs, lifetimeMs } = plan;
   const successor = engine.kind.successorOf(plan.answer) ?? base.refreshToken;
   try {
-    if (how === "committed" && successor === base.refreshToken) {
+    if ((how === "committed" || how === "outdated") && successor === base.refreshToken) {
       // The same refresh token goes on: it must not look spent.
-      await removeAttempts(engine, pen.header.fingerprint);
+      await removeAttempts(engine, pen.header);
     } else {
       await pen.write({
         ...pen.header,
@@ -96,10 +96,20 @@ async function outlive<C, V>(
   await ledger.wipeBody(record);
 }
 
-async function removeAttempts<C, V>(engine: Engine<C, V>, fingerprint: string): Promise<void> {
-  const attempts = (await engine.ledger.list()).filter((record) => record.fingerprint === fingerprint);
+/** Removes an attempt and those before it; what was begun since, by whoever finished this one, is not ours. */
+async function removeAttempts<C, V>(engine: Engine<C, V>, ours: SpendHeader): Promise<void> {
+  const attempts = await engine.ledger.attempts(ours.fingerprint);
+  const there = attempts.find(({ attempt }) => attempt === ours.attempt);
+  if (there?.header && !isSameAttempt(there.header, ours)) return;
+  const done = attempts.filter(({ attempt }) => attempt <= ours.attempt);
   // The highest last: until then it is the one that counts.
-  for (const record of attempts.sort((a, b) => a.attempt - b.attempt)) await engine.ledger.remove(record);
+  for (const record of done.sort((a, b) => a.attempt - b.attempt)) await engine.ledger.remove(record);
+}
+
+function isSameAttempt(a: SpendHeader, b: SpendHeader): boolean {
+  const sign = ({ lineage, generation, claimedAtMs, owner }: SpendHeader) =>
+    JSON.stringify([lineage, generation, claimedAtMs, owner]);
+  return sign(a) === sign(b);
 }
 
 function claimedAtMs(record: FoundRecord): number {

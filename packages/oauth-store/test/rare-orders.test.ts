@@ -7,6 +7,7 @@ import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, type Session } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 import { uselessLocks } from "./support/useless-locks.ts";
+import { virtualClock } from "./support/virtual-clock.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
@@ -63,6 +64,52 @@ function gate(point: string) {
 }
 
 describe(createCredentialSession, () => {
+  describe("a successor that another process has saved, under a refresh token that was kept", () => {
+    it.each(["the same", "a later"])(
+      "is not put over %s generation, nor takes its record away",
+      proves("oauth-store/unsaved-is-kept", "oauth-store/not-rotating"),
+      async (which) => {
+        const { tokens, save, stored, session, path } = setting;
+        const { mischief, presented } = tokens.authority;
+        const kept = (name: string) => ({
+          json: { access_token: name, token_type: "Bearer", expires_in: 3600 },
+        });
+        mischief.push(kept("at-first"));
+        await save(credentialOf(tokens.authority.login()));
+        let unblock = async () => {};
+        const first = session({
+          // Time stands still here: it saves when it is told to.
+          clock: virtualClock(),
+          faultPoint: async (name) => {
+            if (name === "sealed") unblock = await blockStore(path);
+          },
+        });
+        await first.ensureFresh();
+        await unblock();
+        const second = session();
+        let newest = await second.ensureFresh();
+        expect(newest.view.accessToken).toBe("at-first");
+        if (which === "a later") {
+          mischief.push(kept("at-second"));
+          newest = await second.refresh();
+        }
+        mischief.push({ status: 500 });
+        await expect(second.refresh()).rejects.toEqual(code("TRANSIENT"));
+        expect(await states()).toEqual(["unknown"]);
+        const sends = presented.length;
+
+        await first.settle();
+        expect((await stored())?.accessToken).toBe(newest.view.accessToken);
+        expect(await session().status()).toMatchObject({
+          handle: { generation: newest.generation },
+          failure: { code: "ERR_OAUTH_STORE_TRANSIENT" },
+        });
+        expect(await states()).toEqual(["unknown"]);
+        expect(presented).toHaveLength(sends);
+      },
+    );
+  });
+
   describe("a login made while this process is the only one to have a successor", () => {
     it.each(["once it was served", "on its way"])(
       "%s: keeps others from sending its predecessor until the login is saved, and after that",
