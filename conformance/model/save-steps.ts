@@ -105,7 +105,7 @@ function commit(m: Machine, n: State, p: number): undefined {
   const isSame = stored !== 0 && refreshTokenOf(m, stored) === refreshTokenOf(m, base);
   const isLater = isSame && stored > next;
   if (isLater && !m.rules["newer-stays"]) breakPromise(n, "an older generation was saved over a newer one");
-  if (isLater) n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
+  if (isLater && m.rules["newer-stays"]) n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
   else if (!m.rules["compare-and-swap"] || isSame || stored === next) {
     install(n, next);
     n[at(p, BASE)] = base;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { replay } from "../model/replay/replay.ts";
 import { type Walk, walk } from "../model/replay/walk.ts";
+import { type Rule, rulesWithout } from "../model/rules.ts";
 import type { Scenario } from "../model/scenario.ts";
 import { SCENARIOS } from "../model/scenarios.ts";
 
@@ -19,6 +20,37 @@ function* walksOf(scenario: Scenario): Generator<Walk> {
     found += 1;
     yield next;
   }
+}
+
+/** Rules without which a process of the model does something that can be seen from outside. */
+const OBSERVED: readonly (readonly [Rule])[] = [
+  ["claim"],
+  ["seal"],
+  ["compare-and-swap"],
+  ["held-record"],
+  ["record-lock"],
+  ["settled-record"],
+  ["write-back"],
+  ["shared-refusal"],
+  ["shared-back-off"],
+  ["one-retry-at-once"],
+  ["lease"],
+  ["inode"],
+  ["adopt-only-newer"],
+  ["recheck"],
+  ["bodies-wiped"],
+  ["uncertainty"],
+  ["same-token"],
+  ["newer-stays"],
+];
+
+/** A walk of a model without a rule, to where that breaks a promise. */
+function brokenWalk(scenario: Scenario, rule: Rule): Walk {
+  for (let seed = 1; seed <= 20_000; seed += 1) {
+    const found = walk(scenario, seed, rulesWithout(rule));
+    if (found?.broken) return found;
+  }
+  throw new Error(`chance breaks nothing without ${rule} when ${scenario.name}`);
 }
 
 describe(replay, () => {
@@ -39,6 +71,12 @@ describe(replay, () => {
       expect(walks).toBeGreaterThan(WALKS / 2);
     },
   );
+
+  it.each(OBSERVED)("parts from a model without $0", { timeout: 60_000 }, async (rule) => {
+    const scenario = SCENARIOS.find((one) => one.needs.includes(rule) && isReplayable(one));
+    if (!scenario) throw new Error(`no scenario needs ${rule}`);
+    expect(await replay(brokenWalk(scenario, rule))).toBeDefined();
+  });
 
   it("notices where the engine parts from a model", async () => {
     const [scenario] = SCENARIOS;

@@ -1,9 +1,11 @@
+import { judgeEnd } from "../ends.ts";
 import { initialState } from "../initial-state.ts";
-import { type Action, isAt, type Machine, PLACES } from "../machine.ts";
-import { rulesWithout } from "../rules.ts";
+import { type Action, type Broken, isAt, type Machine, PLACES, PROMISES } from "../machine.ts";
+import { type RuleSet, rulesWithout } from "../rules.ts";
 import type { Scenario } from "../scenario.ts";
 import {
   at,
+  BROKEN,
   GOAL,
   get,
   HOLDERS,
@@ -30,6 +32,8 @@ export interface Walk {
   readonly seed: number;
   readonly first: State;
   readonly steps: readonly WalkStep[];
+  /** The promise it broke, in a model without one of its rules. */
+  readonly broken: Broken | undefined;
 }
 
 const LONGEST_WALK = 400;
@@ -39,14 +43,14 @@ const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token
  * A run of the model, from its beginning to its end, picked by chance, among those that a real engine can be led
  * through: undefined when chance led elsewhere.
  */
-export function walk(scenario: Scenario, seed: number): Walk | undefined {
+export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWithout()): Walk | undefined {
   const random = mulberry32(seed);
   const scratch = new Uint8Array(STATE_BYTES);
   let choices: WalkStep[] = [];
   let here: State = initialState(scenario, scenario.faults);
   const machine: Machine = {
     scenario,
-    rules: rulesWithout(),
+    rules,
     processes: scenario.asks.length,
     from(s) {
       scratch.set(s);
@@ -61,12 +65,14 @@ export function walk(scenario: Scenario, seed: number): Walk | undefined {
   while (steps.length < LONGEST_WALK) {
     choices = [];
     successors(machine, here);
-    if (choices.length === 0) return { scenario, seed, first, steps };
+    if (choices.length === 0) return { scenario, seed, first, steps, broken: judgeEnd(machine, here) };
     const possible = choices.filter((choice) => isLeadable(machine, here, choice, steps.at(-1)));
     const next = possible[Math.floor(random() * possible.length)];
     if (!next) return undefined;
     steps.push(next);
     here = next.after;
+    const broken = PROMISES[get(here, BROKEN)];
+    if (get(here, BROKEN) !== 0) return { scenario, seed, first, steps, broken };
   }
   return undefined;
 }
