@@ -103,7 +103,8 @@ export function compose(options: ComposeOptions): Composition {
   const asAccount: TransportWrapper = config.provider.requiresAccount
     ? withBearerRecovery(account)
     : (next) => next;
-  const policy = { maxRetries: config.provider.maxRetries };
+  // A limit that resets far in the future is the provider's answer, and says more than an error of ours.
+  const policy = { maxRetries: config.provider.maxRetries, aboveMaxRetryAfter: "return" } as const;
   const challenges = withChallengeErrors();
   // biome-ignore format: the nesting is the order, outermost first
   const model =

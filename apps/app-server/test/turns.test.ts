@@ -220,7 +220,7 @@ describe("a turn", () => {
     const limit = { error: { type: "usage_limit_reached", message: "no more" } };
     upstream.model.script(
       { status: 500 },
-      { status: 429, body: limit },
+      { status: 429, body: limit, headers: { "retry-after": "3600" } },
       { text: ["half"], ending: "cut" },
       { text: ["half"], ending: { failed: { code: "slow_down", message: "busy" } } },
     );
