@@ -19,14 +19,15 @@ export async function concludeRefusal<C, V>(
   correlationId: string | undefined,
 ): Promise<"start-over"> {
   try {
-    await pen.write({ ...pen.header, state: "refused", outcomeCode: code, correlationId });
+    const receivedAtMs = engine.clock.wallMs();
+    await pen.write({ ...pen.header, state: "refused", outcomeCode: code, correlationId, receivedAtMs });
     await engine.fault("outcome-written");
   } catch {
     // Then the next starter asks once more and is told the same.
   } finally {
     pen.close();
   }
-  if (await hasMoved(engine, stored)) return "start-over";
+  if (await hasMoved(engine, stored, Number.POSITIVE_INFINITY)) return "start-over";
   throw refusal(engine, code, pen.header.uncertain && code !== "invalid_client");
 }
 
@@ -59,10 +60,34 @@ export function wrongAccount<C, V>(engine: Pick<Engine<C, V>, "emit">): Credenti
   );
 }
 
-/** A writer without our lock may have spent the same refresh token and be about to save what it got. */
-async function hasMoved<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<boolean> {
+/**
+ * What is told of a refusal on record: the same, unless the store has moved on since it was read. One that was
+ * written down a moment ago may not have been believed yet by whoever was told.
+ */
+export async function repeatRefusal<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  { code, interrupted }: { readonly code: string; readonly interrupted: boolean },
+): Promise<"start-over"> {
+  const { record } = stored;
+  const sinceMs = record?.header?.receivedAtMs ?? record?.writtenAtMs ?? 0;
+  const ageMs = Math.max(0, engine.clock.wallMs() - sinceMs);
+  if (await hasMoved(engine, stored, FOREIGN_COMMIT_MS - ageMs)) return "start-over";
+  throw refusal(engine, code, interrupted);
+}
+
+/**
+ * The last look before something final is said. A writer without our lock may have spent the same refresh token and
+ * be about to save what it got: where such are, the store is looked at for so long, 6 s at most.
+ */
+export async function hasMoved<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  foreignMs: number,
+): Promise<boolean> {
   const { clock } = engine;
-  const untilMs = clock.monotonicMs() + (engine.foreignWriters ? FOREIGN_COMMIT_MS : 0);
+  const longestMs = Math.min(Math.max(foreignMs, 0), FOREIGN_COMMIT_MS);
+  const untilMs = clock.monotonicMs() + (engine.foreignWriters ? longestMs : 0);
   for (;;) {
     const now = await look(engine).catch(() => stored); // Half a file of that writer: look again.
     if (now?.marks.fingerprint !== stored.marks.fingerprint) return true;

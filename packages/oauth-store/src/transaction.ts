@@ -8,7 +8,7 @@ import { Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
 import { nextStarter, type StarterStep } from "./next-starter.ts";
 import { superseded, transient } from "./put-off.ts";
-import { refusal } from "./refusal.ts";
+import { hasMoved, repeatRefusal } from "./refusal.ts";
 import { type SpendEnd, spend } from "./spend.ts";
 import { penOf, readSealed, starterView } from "./starter-view.ts";
 import { flushUnpersisted } from "./unpersisted.ts";
@@ -94,7 +94,11 @@ async function runRound<C, V>(
     const done = await finish(engine, hold, stored, penOf(engine, stored), sealed);
     return done !== "start-over" && meets(engine, goal, done) ? done : "start-over";
   }
-  if (step.do === "superseded") throw superseded();
+  if (step.do === "superseded") {
+    // Where the lock excludes nobody, its successor may have come into the store since it was read.
+    if (await hasMoved(engine, stored, 0)) return "start-over";
+    throw superseded();
+  }
 
   const mine = engine.state.prepare(stored.credential, stored.identity, stored.marks);
   if (meets(engine, goal, mine)) return mine;
@@ -142,7 +146,7 @@ async function act<C, V>(
       }
       throw transient(step.code, step.nextAtMs);
     case "refuse":
-      throw refusal(engine, step.code, step.interrupted);
+      return repeatRefusal(engine, stored, step);
     case "held":
       throw new CredentialError(
         "ERR_OAUTH_STORE_HELD_ELSEWHERE",

@@ -269,6 +269,11 @@ export const promises = {
       "Where programs write without our lock, a refusal is believed only when the store has not moved for 6 s.",
     room,
   },
+  "oauth-store/last-look": {
+    promise:
+      "That a login has ended is said only when the store, read once more, still holds what was judged.",
+    room,
+  },
   "oauth-store/lock-unavailable": {
     promise: "Without the lock library nothing is spent, and the error says what to install.",
     room,

@@ -64,6 +64,83 @@ function gate(point: string) {
 }
 
 describe(createCredentialSession, () => {
+  describe("what is final", () => {
+    it.each(["superseded", "refused"])(
+      "%s, is said only when the store still holds what was judged",
+      proves("oauth-store/last-look"),
+      async (what) => {
+        const { tokens, save, session, store } = setting;
+        // Too short to seal with: a record without a body.
+        await save(credentialOf({ accessToken: "at-0", refreshToken: "rt-short" }));
+        if (what === "refused") await expect(session().ensureFresh()).rejects.toEqual(code("REFUSED"));
+        else tokens.authority.live.set("rt-short", "family");
+        const read = gate("read");
+        let isLocked = false;
+        const slow = session({
+          locks: uselessLocks,
+          faultPoint: (name) => {
+            isLocked ||= name === "locked";
+          },
+          store: {
+            ...store,
+            async read(key: string) {
+              const entry = await store.read(key);
+              if (isLocked) await read.faultPoint("read");
+              return entry;
+            },
+          },
+        });
+        const waiting = slow.refresh();
+        await read.reached;
+        const other = session({ locks: uselessLocks });
+        const handle =
+          what === "refused"
+            ? await other.login(credentialOf(tokens.authority.login(), 3_600_000))
+            : await other.ensureFresh();
+        read.open();
+        expect((await waiting).lineage).toBe(handle.lineage);
+        expect(tokens.authority.revokedFamilies.size).toBe(0);
+        expect(tokens.authority.presented.filter((one) => one === "rt-short")).toHaveLength(1);
+      },
+    );
+
+    it(
+      "and a refusal that was written down a moment ago only after writers without our lock had time to save",
+      proves("oauth-store/foreign-writers"),
+      async () => {
+        const { tokens, save, session, store } = setting;
+        await save(credentialOf({ accessToken: "at-0", refreshToken: "rt-that-somebody-else-has-spent" }));
+        // Told, and gone before it could see whether anybody else had got more.
+        await expect(session().ensureFresh()).rejects.toEqual(code("REFUSED"));
+        const late = virtualClock();
+        await late.advance(6001);
+        await expect(session({ foreignWriters: true, clock: late }).ensureFresh()).rejects.toEqual(
+          code("REFUSED"),
+        );
+        let isJudged = false;
+        let looks = 0;
+        const waiting = session({
+          foreignWriters: true,
+          faultPoint: (name) => {
+            isJudged ||= name === "judged";
+          },
+          store: {
+            ...store,
+            read(key: string) {
+              if (isJudged) looks += 1;
+              return store.read(key);
+            },
+          },
+        }).ensureFresh();
+        await expect.poll(() => looks).toBeGreaterThan(0);
+        const theirs = tokens.authority.login();
+        await save(credentialOf(theirs, 3_600_000));
+        expect((await waiting).view.accessToken).toBe(theirs.accessToken);
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+  });
+
   describe("a successor that another process has saved, under a refresh token that was kept", () => {
     it.each(["the same", "a later"])(
       "is not put over %s generation, nor takes its record away",
@@ -160,10 +237,14 @@ describe(createCredentialSession, () => {
         const both = gate("sent");
         const grant = loopbackGrant(tokens.url);
         const sends: string[] = [];
-        const options = (name: string, { faultPoint, clock }: typeof slow) => ({
+        const judged = { slow: 0, other: 0 };
+        const options = (name: "slow" | "other", { faultPoint, clock }: typeof slow) => ({
           locks: uselessLocks,
           clock,
-          faultPoint,
+          faultPoint: async (point: string) => {
+            if (point === "judged") judged[name] += 1;
+            await faultPoint(point);
+          },
           refreshGrant: async (input: Parameters<typeof grant>[0]) => {
             sends.push(name);
             sent.resolve();
@@ -182,9 +263,10 @@ describe(createCredentialSession, () => {
         if (until === "rehearsed") await sent.promise;
         other.open();
         await sent.promise;
-        // Whoever sends too would have done so by now: it has gone round once, or polls.
-        await session({ locks: uselessLocks }).status();
-        await new Promise((resolve) => setTimeout(resolve, 150));
+        // Until the other of the two has sent as well, or has judged anew.
+        const rest = sends[0] === "slow" ? "other" : "slow";
+        const before = judged[rest];
+        await expect.poll(() => sends.length > 1 || judged[rest] > before).toBe(true);
         both.open();
         const [a, b] = await Promise.all([first, second]);
         expect(sends).toHaveLength(1);
