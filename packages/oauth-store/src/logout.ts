@@ -9,6 +9,8 @@ import { HOLD_LIMIT_MS, Hold } from "./hold.ts";
 import { look, type StoredCredential } from "./look.ts";
 import { removeEntry } from "./remove-entry.ts";
 import { openSealed } from "./sealed-answer.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { FoundRecord } from "./spend-ledger.ts";
 import { custodyOf } from "./unpersisted.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
@@ -150,7 +152,7 @@ async function newestOf<C, V>(
 async function wipeBodies<C, V>(engine: Engine<C, V>): Promise<void> {
   for (const record of await engine.ledger.list()) {
     // The header first: sealed over a body that is gone would have the refresh token sent again.
-    if (record.header?.state === "sealed") {
+    if (record.header && (await isAnswered(engine, record, record.header))) {
       await engine.ledger.writeHeader(record, {
         ...record.header,
         state: "settled",
@@ -159,4 +161,15 @@ async function wipeBodies<C, V>(engine: Engine<C, V>): Promise<void> {
     }
     await engine.ledger.wipeBody(record);
   }
+}
+
+/** Whether there is an answer in it, also one whose receiver died before it could say so. */
+async function isAnswered<C, V>(
+  { ledger }: Engine<C, V>,
+  record: FoundRecord,
+  { state }: SpendHeader,
+): Promise<boolean> {
+  if (state !== "claimed") return state === "sealed";
+  if ((await ledger.ownerOf(record)) === "alive") return false;
+  return (await ledger.readBody(record))?.some((byte) => byte !== 0) ?? false;
 }

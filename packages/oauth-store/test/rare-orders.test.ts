@@ -310,6 +310,22 @@ describe(createCredentialSession, () => {
   });
 
   describe("a store that went back", () => {
+    it(
+      "past a logout that found an answer half sealed: nothing is sent",
+      proves("oauth-store/logout-wins"),
+      async () => {
+        const { tokens, save, session, path } = setting;
+        await save(credentialOf(tokens.authority.login()));
+        const restore = await backUp(path);
+        await killedAt("seal/body-written");
+        expect(await states()).toEqual(["claimed"]);
+        expect(await session().logout()).toEqual({ removed: true, failures: [] });
+        await restore();
+        await expect(session().ensureFresh()).rejects.toEqual(code("SUPERSEDED"));
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+
     it.each(["sealed", "claimed"])(
       "past a record that was left %s and lost its body later: nothing is sent",
       proves("oauth-store/store-went-back"),
