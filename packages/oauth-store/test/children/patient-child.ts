@@ -1,37 +1,38 @@
 import { connectParent } from "../../../../internal/test-kit/src/connect-parent.ts";
 import { createCredentialSession, isCredentialError, oauthCredential } from "../../src/index.ts";
-import { fastClock } from "../support/fast-clock.ts";
 import { fileStore } from "../support/file-store.ts";
 import { loopbackGrant } from "../support/loopback-grant.ts";
+import { virtualClock } from "../support/virtual-clock.ts";
 
 export interface PatientSetup {
   readonly home: string;
   readonly targets: readonly { readonly key: string; readonly tokenUrl: string }[];
-  readonly factor: number;
-  readonly baseMs: number;
-  readonly lastMs: number;
-  /** Real milliseconds a caller gives itself. */
+  readonly startMs: number;
+  /** What a caller gives itself, by the clock that the parent moves. */
   readonly patienceMs: number;
 }
 
+/** What the last move of the clock left, by key. */
 export interface PatientReport {
-  /** By key: what callers got, and how often. */
-  readonly got: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Longest time past a caller's own deadline, in real milliseconds. */
-  readonly longestOverMs: number;
+  /** Nobody waits. */
+  readonly idle: readonly string[];
 }
 
-/** Asks for each credential again and again, each time with a deadline, until the time is up. */
-const port = connectParent();
-const setup = (await port.receive()) as PatientSetup;
-const { home, targets, factor, baseMs, lastMs, patienceMs } = setup;
-const clock = fastClock(factor, baseMs);
-const got: Record<string, Record<string, number>> = {};
-let longestOverMs = 0;
+export interface PatientEnd {
+  /** By key: what callers got, and how often. */
+  readonly got: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Longest wait of a caller, by the clock that the parent moves. */
+  readonly longestMs: number;
+}
 
-async function insist({ key, tokenUrl }: PatientSetup["targets"][number]): Promise<void> {
-  const counts: Record<string, number> = {};
-  got[key] = counts;
+/** Asks for each credential again after each move of the clock, each time with a deadline. */
+const port = connectParent();
+const { home, targets, startMs, patienceMs } = (await port.receive()) as PatientSetup;
+const clock = virtualClock(startMs);
+const waiting = new Set<string>();
+const got: Record<string, Record<string, number>> = {};
+let longestMs = 0;
+const sessions = targets.map(({ key, tokenUrl }) => {
   const session = createCredentialSession({
     kind: oauthCredential,
     store: fileStore(home),
@@ -40,18 +41,34 @@ async function insist({ key, tokenUrl }: PatientSetup["targets"][number]): Promi
     refreshGrant: loopbackGrant(tokenUrl),
     clock,
   });
-  while (clock.wallMs() < baseMs + lastMs) {
-    const startedMs = performance.now();
-    const end = await session.ensureFresh({ signal: AbortSignal.timeout(patienceMs) }).then(
-      () => "served",
-      (error: unknown) => (isCredentialError(error) ? error.code : (error as Error).name),
-    );
-    longestOverMs = Math.max(longestOverMs, performance.now() - startedMs - patienceMs);
-    counts[end] = (counts[end] ?? 0) + 1;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  return { key, session };
+});
+
+async function ask({ key, session }: (typeof sessions)[number]): Promise<void> {
+  if (waiting.has(key)) return;
+  waiting.add(key);
+  const sinceMs = clock.monotonicMs();
+  const deadline = new AbortController();
+  const stop = clock.after?.(patienceMs, () => deadline.abort());
+  const end = await session.ensureFresh({ signal: deadline.signal }).then(
+    () => "served",
+    (error: unknown) => (isCredentialError(error) ? error.code : (error as Error).name),
+  );
+  stop?.();
+  longestMs = Math.max(longestMs, clock.monotonicMs() - sinceMs);
+  got[key] = { ...got[key], [end]: (got[key]?.[end] ?? 0) + 1 };
+  waiting.delete(key);
 }
 
-await Promise.all(targets.map(insist));
-port.send({ got, longestOverMs } satisfies PatientReport);
+for (;;) {
+  const word = (await port.receive()) as number | "look" | "end";
+  if (word === "end") break;
+  if (typeof word === "number") {
+    await clock.advance(word);
+    for (const one of sessions) void ask(one);
+  }
+  const idle = targets.map(({ key }) => key).filter((key) => !waiting.has(key));
+  port.send({ idle } satisfies PatientReport);
+}
+port.send({ got, longestMs } satisfies PatientEnd);
 process.exit(0);

@@ -8,8 +8,7 @@ export interface VirtualClock extends CredentialClock {
 }
 
 /** Time that stands still until it is moved: `advance` moves both clocks and runs what is due, `jump` the wall clock alone. */
-export function virtualClock(): VirtualClock {
-  const startMs = Date.now();
+export function virtualClock(startMs: number = Date.now()): VirtualClock {
   let timers: { atMs: number; run: () => void }[] = [];
   let nowMs = 0;
   let skewMs = 0;
