@@ -12,6 +12,7 @@ import type { SealedAnswer } from "./sealed-answer.ts";
 import { settleRecord } from "./settle-record.ts";
 import { nextAttemptAtMs } from "./spend-backoff.ts";
 import { MIN_BODY_BYTES } from "./spend-ledger.ts";
+import type { Unpersisted } from "./unpersisted.ts";
 
 /** What the kind says of an answer; a kind that throws cannot use it. */
 export function validated<C, V>(kind: CredentialKind<C, V>, previous: C, answer: JsonValue): AnswerVerdict {
@@ -60,10 +61,7 @@ export async function finish<C, V>(
     result = await commitSuccessor(engine, plan, hold.leftMs(HOLD_LIMIT_MS));
   } catch (error) {
     if (engine.state.epoch !== hold.epoch) {
-      // A login or logout was made here since: theirs is what is to be saved.
-      const { unpersisted } = engine.state;
-      if (unpersisted?.what !== "login" || unpersisted.instead) pen.close();
-      else unpersisted.instead = { what: "successor", plan, pen };
+      putBehind(engine, { what: "successor", plan, pen });
       return "start-over";
     }
     // The successor is in the record, or held by this process: it is good, and saved by whoever comes first.
@@ -88,6 +86,15 @@ export async function finish<C, V>(
   if (engine.state.epoch === hold.epoch) engine.state.install(result.installed);
   engine.emit({ type: "deferred", code, retryAtMs });
   throw transient(code, retryAtMs);
+}
+
+/** A login or logout was made here since: theirs is the later word, but until it is in the store this is kept. */
+function putBehind<C, V>(engine: Engine<C, V>, successor: Unpersisted<C, V> & { what: "successor" }): void {
+  const { unpersisted, signedOut } = engine.state;
+  // The logout takes it, to revoke it.
+  if (!unpersisted && signedOut) engine.state.unpersisted = successor;
+  else if (unpersisted?.what === "login" && !unpersisted.instead) unpersisted.instead = successor;
+  else successor.pen.close();
 }
 
 /** A settled record never becomes one that may be spent again. */

@@ -187,6 +187,37 @@ describe(createCredentialSession, () => {
     );
   });
 
+  it(
+    "a logout that overtakes a successor on its way into the store revokes that one",
+    proves("oauth-store/logout-wins"),
+    async () => {
+      const { tokens, save, stored, session, path } = setting;
+      // Too short to seal with: the successor is nowhere but here.
+      await save(credentialOf({ accessToken: "at-0", refreshToken: "rt-short" }));
+      tokens.authority.live.set("rt-short", "family");
+      const revoked: (string | undefined)[] = [];
+      let unblock = async () => {};
+      let logout: Promise<unknown> = Promise.resolve();
+      let locks = 0;
+      const first: Session = session({
+        revoke: async ({ refreshToken }) => void revoked.push(refreshToken),
+        faultPoint: async (name) => {
+          // The refresh, the refresh that starts over, the logout.
+          if (name === "locked" && ++locks === 3) await unblock();
+          if (name !== "sealed") return;
+          unblock = await blockStore(path);
+          logout = first.logout();
+        },
+      });
+      await expect(first.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+      await logout;
+      expect(locks).toBe(3);
+      expect(await stored()).toBeUndefined();
+      expect(revoked).toEqual([...tokens.authority.live.keys()]);
+      expect(tokens.authority.presented).toEqual(["rt-short"]);
+    },
+  );
+
   describe("a login made while this process is the only one to have a successor", () => {
     it.each(["once it was served", "on its way"])(
       "%s: keeps others from sending its predecessor until the login is saved, and after that",
