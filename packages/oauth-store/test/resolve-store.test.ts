@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { expectNoSecret, proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -236,6 +236,24 @@ describe(resolveCredentialStore, () => {
       },
     );
   });
+
+  it(
+    "an entry that cannot be read is no reason to use the file instead",
+    proves("oauth-store/lock-is-no-keyring-error"),
+    async () => {
+      await put(file, "F");
+      scripted.secrets.set(`S ${KEY}`, "broken");
+      await expect(resolved().read(KEY)).rejects.toEqual(code("CORRUPT"));
+      const encrypted = encryptedFile.open(home.path);
+      await put(encrypted, "K");
+      await rm(home.file("credentials.key"));
+      const store = resolved({ keyring: encryptedFile.open(home.path) });
+      await expect(store.read(KEY)).rejects.toEqual(code("UNDECRYPTABLE"));
+      await expect(put(store, "new")).rejects.toEqual(code("UNDECRYPTABLE"));
+      expect(await file.read(KEY)).toBe("F");
+      expect(events).toEqual([]);
+    },
+  );
 
   describe("once it is decided", () => {
     it(

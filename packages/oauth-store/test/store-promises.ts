@@ -79,7 +79,7 @@ export const storePromises = {
   },
   "oauth-store/lock-is-no-keyring-error": {
     promise:
-      "A lock that cannot be had, or a package that is not installed, is never taken for a keyring that has failed: the file is neither read nor written in its place.",
+      "A lock that cannot be had, a package that is not installed or an entry that cannot be read is never taken for a keyring that has failed: the file is neither read nor written in its place.",
     room,
   },
   "oauth-store/pinned": {
