@@ -14,6 +14,7 @@ import { isKnownUsable, isLoginUsable } from "./reach.ts";
 import {
   bodyAt,
   CLAIMED,
+  countingAttempt,
   DEFERRED,
   HELD,
   hasMark,
@@ -40,6 +41,7 @@ import {
   familyOf,
   get,
   hasFlag,
+  JUDGED,
   LOGIN,
   MODE,
   NEXT,
@@ -72,7 +74,7 @@ export function judge(m: Machine, n: State, p: number): undefined {
     return publish(m, n, p, stored);
   }
   const refreshToken = refreshTokenOf(m, stored);
-  const attempt = highestAttempt(n, refreshToken);
+  const attempt = countingAttempt(n, refreshToken, m.rules);
   const record = attempt === 0 ? 0 : recordAt(refreshToken, attempt);
   const state = attempt === 0 ? NONE : stateAt(n, record);
   const opens = attempt !== 0 && successorAt(n, record) !== 0;
@@ -114,7 +116,8 @@ export function judge(m: Machine, n: State, p: number): undefined {
   if (meets(n, p, stored)) return publish(m, n, p, stored);
   switch (step.do) {
     case "claim":
-      n[at(p, ATTEMPT)] = step.attempt;
+      n[at(p, ATTEMPT)] = highestAttempt(n, refreshToken) + 1;
+      n[at(p, JUDGED)] = attempt * 16 + state;
       n[at(p, NEXT)] = step.uncertain && rules.uncertainty ? 1 : 0;
       return enter(n, p, "claim");
     case "wait":

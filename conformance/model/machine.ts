@@ -15,6 +15,7 @@ import {
   get,
   HOLDERS,
   hasFlag,
+  JUDGED,
   MODE,
   NEXT,
   NOT,
@@ -221,7 +222,7 @@ export function leave(n: State, process: number, place: Place): undefined {
   const mine = ~(1 << process);
   n[HOLDERS] = get(n, HOLDERS) & mine;
   n[ORPHANS] = get(n, ORPHANS) & mine;
-  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE]) n[at(process, field)] = 0;
+  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE, JUDGED]) n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, place);
 }
@@ -243,7 +244,7 @@ export function startOver(n: State, process: number): undefined {
     return;
   }
   n[at(process, ROUND)] = of(n, process, ROUND) + 1;
-  for (const field of [BASE, NEXT, ATTEMPT, MODE]) n[at(process, field)] = 0;
+  for (const field of [BASE, NEXT, ATTEMPT, MODE, JUDGED]) n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, of(n, process, UNSAVED) === 0 ? "read" : "flush");
 }

@@ -1,7 +1,7 @@
 import type { Machine } from "./machine.ts";
 import {
   bodyAt,
-  highestAttempt,
+  countingAttempt,
   NONE,
   recordAt,
   stateAt,
@@ -27,7 +27,7 @@ export function followBodies(m: Machine, s: State, from: number): number {
   let credential = from;
   for (let links = 0; links < 8 && credential !== 0; links += 1) {
     const refreshToken = refreshTokenOf(m, credential);
-    const attempt = highestAttempt(s, refreshToken);
+    const attempt = countingAttempt(s, refreshToken, m.rules);
     const next = attempt === 0 ? 0 : successorAt(s, recordAt(refreshToken, attempt));
     if (next === 0 || familyOf(next) !== familyOf(credential) || next <= credential) return credential;
     credential = next;
@@ -72,7 +72,7 @@ export function isWrongOwnerSealed(m: Machine, s: State): boolean {
   const stored = get(s, STORE);
   if (stored === 0) return false;
   const refreshToken = refreshTokenOf(m, stored);
-  const attempt = highestAttempt(s, refreshToken);
+  const attempt = countingAttempt(s, refreshToken, m.rules);
   if (attempt === 0) return false;
   const record = recordAt(refreshToken, attempt);
   return stateAt(s, record) !== NONE && bodyAt(s, record) === WRONG_OWNER_BODY;

@@ -18,8 +18,9 @@ import {
 import {
   CLAIMED,
   clearRecord,
+  countingAttempt,
   DEFERRED,
-  highestAttempt,
+  GIVEN_BACK,
   LEASED,
   NONE,
   ownerAt,
@@ -41,6 +42,7 @@ import {
   FOREIGN,
   get,
   hasFlag,
+  JUDGED,
   NEXT,
   ORPHANS,
   of,
@@ -80,10 +82,11 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
       return act("recheck", (n) => {
         const record = recordAt(refreshTokenOf(m, base), of(n, p, ATTEMPT));
         const isMine = ownerAt(n, record) === p + 1 || m.scenario.lock !== "proves death";
-        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT);
+        const isHighest = countingAttempt(n, refreshTokenOf(m, base), m.rules) === of(n, p, ATTEMPT);
         const moved =
           get(n, STORE) !== base ||
-          (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED));
+          (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
+          hasJudgedMoved(m, n, p);
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
           // A lock that was taken away is taken anew before anything else is judged.
@@ -142,6 +145,13 @@ function claim(m: Machine, n: State, p: number): undefined {
   enter(n, p, "recheck");
 }
 
+/** Whoever was taken for dead has gone on. */
+function hasJudgedMoved(m: Machine, s: State, p: number): boolean {
+  const judged = of(s, p, JUDGED);
+  if (judged >> 4 === 0) return false;
+  return stateAt(s, recordAt(refreshTokenOf(m, of(s, p, BASE)), judged >> 4)) !== (judged & 15);
+}
+
 /** Gives a claim back: nothing was sent. */
 function standDown(m: Machine, n: State, p: number): undefined {
   const record = recordAt(refreshTokenOf(m, of(n, p, BASE)), of(n, p, ATTEMPT));
@@ -151,7 +161,7 @@ function standDown(m: Machine, n: State, p: number): undefined {
   const isMine = stateAt(n, record) === CLAIMED && (owner === p + 1 || (owner === 0 && !isOrphan));
   if (!isMine) return;
   if (!m.rules["given-back"]) return clearRecord(n, record);
-  setStateAt(n, record, DEFERRED);
+  setStateAt(n, record, GIVEN_BACK);
   setMark(n, record, PUT_OFF, false);
   setMark(n, record, LEASED, false);
   setOwnerAt(n, record, 0);

@@ -18,7 +18,7 @@ export const RULES = {
   drift: "A process that slept since it took the lock starts over before it sends.",
   "adopt-only-newer":
     "What is stored is adopted only if it is not superseded; that it differs is not enough.",
-  recheck: "Store and record are read again after the claim.",
+  recheck: "Store and records are read again after the claim, that of the attempt before included.",
   "given-back":
     "A claim that is given back stays as an attempt that was not sent; its number is not used again.",
   "last-look": "Before a login is called dead, the store is read once more.",

@@ -1,3 +1,4 @@
+import type { RuleSet } from "./rules.ts";
 import { ATTEMPTS, get, RECORDS, type State } from "./state.ts";
 
 /** States of a spend record in the model; `unreadable` is a header that is torn. */
@@ -10,6 +11,8 @@ export const HELD = 5;
 export const SETTLED = 6;
 export const REFUSED = 7;
 export const UNREADABLE = 8;
+/** Deferred, because it was given back before anything was sent: it only keeps its number from being used again. */
+export const GIVEN_BACK = 9;
 
 /** The next attempt is put off. */
 export const PUT_OFF = 16;
@@ -68,7 +71,8 @@ export function setBodyAt(s: State, record: number, body: number): undefined {
 export function successorAt(s: State, record: number): number {
   const state = stateAt(s, record);
   const body = bodyAt(s, record);
-  const mayHold = state !== NONE && state !== UNKNOWN && state !== DEFERRED && state !== REFUSED;
+  const mayHold =
+    state !== NONE && state !== GIVEN_BACK && state !== UNKNOWN && state !== DEFERRED && state !== REFUSED;
   return mayHold && body > 2 ? body - 2 : 0;
 }
 
@@ -83,4 +87,15 @@ export function highestAttempt(s: State, refreshToken: number): number {
     if (stateAt(s, recordAt(refreshToken, attempt)) !== NONE) return attempt;
   }
   return 0;
+}
+
+/** The attempt that says how a refresh token stands: one whose successor was saved, else the highest that counts. */
+export function countingAttempt(s: State, refreshToken: number, rules: RuleSet): number {
+  let counting = 0;
+  for (let attempt = ATTEMPTS; attempt > 0; attempt -= 1) {
+    const state = stateAt(s, recordAt(refreshToken, attempt));
+    if (state === SETTLED && rules["settled-record"]) return attempt;
+    if (counting === 0 && state !== NONE && state !== GIVEN_BACK) counting = attempt;
+  }
+  return counting;
 }

@@ -7,7 +7,7 @@ export type State = Uint8Array;
 const PROCESSES = 3;
 export const GENERATIONS = 4;
 const CREDENTIALS = 8;
-export const ATTEMPTS = 4;
+export const ATTEMPTS = 6;
 
 /** What is kept beside the processes. */
 export const STORE = 0;
@@ -64,7 +64,9 @@ export const ASKED = 18;
 export const PENDING = 19;
 export const RESULT = 20;
 export const PREPARED = 21;
-const PROCESS_BYTES = 22;
+/** The attempt that was judged, and its state then. */
+export const JUDGED = 22;
+const PROCESS_BYTES = 23;
 
 export const STATE_BYTES: number = Math.ceil((PROCESS + PROCESSES * PROCESS_BYTES) / 4) * 4;
 

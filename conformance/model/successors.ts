@@ -9,8 +9,8 @@ import { saveSteps } from "./save-steps.ts";
 import type { Ask } from "./scenario.ts";
 import {
   bodyAt,
+  countingAttempt,
   hasMark,
-  highestAttempt,
   LEASED,
   ownerAt,
   PUT_OFF,
@@ -150,7 +150,7 @@ function mayGoOn(m: Machine, s: State, p: number): boolean {
   const stored = get(s, STORE);
   if (stored === 0) return true;
   const refreshToken = refreshTokenOf(m, stored);
-  const attempt = highestAttempt(s, refreshToken);
+  const attempt = countingAttempt(s, refreshToken, m.rules);
   if (attempt === 0) return true;
   const record = recordAt(refreshToken, attempt);
   const isOwnOnly = !m.rules["shared-back-off"] && !hasFlag(s, p, OWN_BACKOFF);

@@ -78,6 +78,9 @@ function endBackOff(m: Machine, n: State, refreshToken: number, attempt: number)
 /** A lease has run out: whoever slept through it has lost its locks. */
 function endLease(m: Machine, n: State, record: number, refreshToken: number): undefined {
   setMark(n, record, LEASED, false);
+  // A lease is longer than the first back-offs, which are counted from the claim as well.
+  setMark(n, record, PUT_OFF, false);
+  n[SENDS + refreshToken] = sendsOf(n, refreshToken) & ~BACKING_OFF;
   const owner = ownerAt(n, record);
   if (owner === 0) return;
   setOwnerAt(n, record, 0);

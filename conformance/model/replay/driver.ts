@@ -9,8 +9,10 @@ import {
   credentialOf,
   EXPIRED,
   FAMILY,
+  FROZEN,
   GRACE,
   get,
+  hasFlag,
   of,
   PENDING,
   STORE,
@@ -193,6 +195,13 @@ export class Driver {
         if (process.handed) process.reject(process.handed);
         gates.release();
         return false;
+      case "freeze":
+        this.#machine.time.sleep(gates.name);
+        return false;
+      case "thaw":
+        this.#machine.time.advance(2100); // A shorter sleep would not be noticed.
+        this.#machine.time.wake(gates.name);
+        return false;
       case "crash":
         this.#kill(number);
         return false;
@@ -249,9 +258,10 @@ export class Driver {
   }
 
   #lookAgain(process: SimulatedProcess, from: Place): void {
-    if (from === "waiting") this.#machine.time.advance(150);
-    if (from === "waiting" || from === "flush") process.gates.release();
-    if (from === "back-off" || from === "held-elsewhere") process.beginAgain();
+    const isPolling = from === "waiting" && process.gates.at === "pause";
+    if (isPolling) this.#machine.time.advance(150);
+    if (isPolling || from === "flush") process.gates.release();
+    else if (from !== "idle") process.beginAgain();
   }
 
   #kill(number: number): void {
@@ -290,6 +300,12 @@ export class Driver {
         return removeFromHome(home, "locks");
       case "home is removed":
         return removeFromHome(home, "everything");
+      case "lease ends":
+        time.advance(61_000);
+        for (const [number, { gates }] of this.processes.entries()) {
+          if (hasFlag(before, number, FROZEN)) this.#machine.kernel.kill(gates.name);
+        }
+        return;
       case "back-off ends": {
         time.advance((await this.#endOfBackOff()) - time.nowMs);
         const hadGrace = ((get(before, FAMILY) ^ get(after, FAMILY)) & GRACE) !== 0;
@@ -321,12 +337,14 @@ export class Driver {
     const process = this.process(number);
     const wanted = GATES[place];
     const isRest = wanted.length === 0;
-    if (how.action === "server answers" || how.action.startsWith("server ")) return;
+    if (how.action.startsWith("server ") || how.action === "freeze" || how.action === "thaw") return;
     for (let gates = 0; gates < 40; gates += 1) {
       const reached = await this.#arrive(process, undefined);
       if (reached === undefined) {
         // Where nothing is stored the engine judges at once; what is not there is not revoked.
         if (isRest || place === "revoke" || place === "judge") return;
+        // A flight that has polled for a minute ends; its caller comes again.
+        if (place === "waiting" && process.ask.is === "again") return;
         if (place === "locking" && process.ask.is === "again") {
           process.beginAgain();
           continue;

@@ -47,7 +47,7 @@ export class SimulatedKernel {
     return this.#holding.has(process);
   }
 
-  /** Frees everything that a dead process had. */
+  /** Frees everything that a dead process had, or one that slept past its lease. */
   kill(process: string): void {
     this.#holding.delete(process);
     for (const [file, holder] of this.#held) if (holder.split("#")[0] === process) this.#held.delete(file);

@@ -6,9 +6,11 @@ import type { Scenario } from "../scenario.ts";
 import {
   at,
   BROKEN,
+  FROZEN,
   GOAL,
   get,
   HOLDERS,
+  hasFlag,
   ORPHANS,
   of,
   PC,
@@ -37,7 +39,7 @@ export interface Walk {
 }
 
 const LONGEST_WALK = 400;
-const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token runs out"];
+const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token runs out", "thaw"];
 
 /**
  * A run of the model, from its beginning to its end, picked by chance, among those that a real engine can be led
@@ -85,8 +87,8 @@ function isLeadable(m: Machine, s: State, choice: WalkStep, last: WalkStep | und
     const isFlushed = isAt(s, p, "read") && last?.process === p && last.action !== "take the lock";
     if (isFlushed) return choice.process === p && choice.action === "read";
   }
-  // Moving the clock would let the time of a hold run out.
-  if (ANYTIME.includes(choice.action)) return get(s, HOLDERS) === 0 && get(s, ORPHANS) === 0;
+  // Moving the clock would let the time of a hold run out; not that of a process that sleeps.
+  if (ANYTIME.includes(choice.action)) return !isHeldAwake(m, s, choice.action);
   const p = choice.process;
   // A login or logout beside a flight of the same process is two activities at once.
   const isResting = p < m.processes && isAt(s, p, "idle") && of(s, p, GOAL) === 0;
@@ -95,6 +97,15 @@ function isLeadable(m: Machine, s: State, choice: WalkStep, last: WalkStep | und
   }
   if (choice.action === "ask") return of(s, p, UNSAVED) === 0 && of(s, p, PENDING) === 0;
   return true;
+}
+
+function isHeldAwake(m: Machine, s: State, action: Action): boolean {
+  const holders = get(s, HOLDERS) | get(s, ORPHANS);
+  for (let p = 0; p < m.processes; p += 1) {
+    const isAsleep = action === "lease ends" && hasFlag(s, p, FROZEN);
+    if ((holders & (1 << p)) !== 0 && !isAsleep) return true;
+  }
+  return false;
 }
 
 /** Where a process stands in a state. */
