@@ -2,7 +2,7 @@ import type { SpendHeader } from "./spend-header.ts";
 import type { FoundRecord } from "./spend-ledger.ts";
 
 /** The outcome code of an attempt that was given back before anything was sent. */
-export const NOT_SENT = "not-sent";
+const NOT_SENT = "not-sent";
 
 /** The header of an attempt that was given back: due at once, whatever any clock says. */
 export function notSent(header: SpendHeader): SpendHeader {

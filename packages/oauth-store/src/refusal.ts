@@ -32,7 +32,7 @@ export async function concludeRefusal<C, V>(
 }
 
 /** Says that a login has ended, and tells the listeners. */
-export function refusal<C, V>(
+function refusal<C, V>(
   engine: Pick<Engine<C, V>, "emit">,
   code: string,
   interrupted: boolean,
