@@ -1,4 +1,4 @@
-import { rename, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
@@ -6,6 +6,7 @@ import { syncDirectory } from "./descriptor.ts";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
+import { moveAside } from "./move-aside.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { storeKey } from "./store-key.ts";
@@ -158,15 +159,6 @@ function withEntry(entries: JsonObject, name: string, entry: JsonValue | undefin
   if (entry === undefined) members.delete(name);
   else members.set(name, entry);
   return Object.fromEntries(members);
-}
-
-async function moveAside(path: string): Promise<void> {
-  try {
-    await rename(path, `${path}.corrupt-${Date.now()}`);
-    await syncDirectory(dirname(path));
-  } catch (error) {
-    throw fileError(error, path);
-  }
 }
 
 async function removeFile(path: string): Promise<void> {

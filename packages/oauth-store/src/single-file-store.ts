@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
-import { rename, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
@@ -9,6 +9,7 @@ import { fileError } from "./file-error.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { HeldLock, LockProvider } from "./lock-provider.ts";
+import { moveAside } from "./move-aside.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
@@ -77,7 +78,7 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
           let loaded = await load(file);
           if (loaded === CORRUPT) {
             if (!quarantine) throw corrupt(path);
-            await changeNames(file, () => rename(file, `${file}.corrupt-${Date.now()}`));
+            await moveAside(file);
             loaded = undefined;
           }
           const decided = await change(loaded);

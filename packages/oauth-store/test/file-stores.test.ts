@@ -100,6 +100,19 @@ describe(createAggregateFileStore, () => {
     },
   );
 
+  it.each(["aggregate", "single"])(
+    "moves a broken file aside as it is, for its owner only: %s",
+    proves("oauth-store/corrupt-store"),
+    async (which) => {
+      await writeFile(path, '{"broken', { mode: 0o644 });
+      const broken = which === "single" ? createSingleFileStore({ path }) : store;
+      await broken.update(KEY, () => ({ write: { a: 1 } }), { quarantine: true });
+      const aside = (await readdir(home.path)).find((name) => name.includes(".corrupt-")) ?? "";
+      expect(await readFile(home.file(aside), "utf8")).toBe('{"broken');
+      expect((await stat(home.file(aside))).mode & 0o777).toBe(0o600);
+    },
+  );
+
   it("calls a file corrupt that is nested too deeply to be written again", async () => {
     await home.write(".credentials.json", `{"x":${"[".repeat(10_000)}${"]".repeat(10_000)}}`);
     await expect(store.rehearse(KEY, { a: 1 })).rejects.toMatchObject({ code: "ERR_OAUTH_STORE_CORRUPT" });
