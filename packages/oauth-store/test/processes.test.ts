@@ -38,7 +38,8 @@ afterEach(async () => {
     setting.watch.child(child);
   }
   await setting[Symbol.asyncDispose]();
-});
+  // Hundreds of children and all they showed are searched for tokens after a long row.
+}, 300_000);
 
 async function child(callers = 1, arm: string[] = []): Promise<SpawnedChild> {
   const spawned = spawnChild({ script: SESSION, arm });
