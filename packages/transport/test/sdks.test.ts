@@ -1,6 +1,10 @@
 import { once } from "node:events";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { proves, type ScriptedExchange, type ScriptedServer, type SeenHttpRequest } from "@hawser/test-kit";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { generateText, streamText } from "ai";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type FetchLike, type HttpTransport, toFetch } from "../src/index.ts";
@@ -24,7 +28,7 @@ describe.concurrent.each(SAMPLED_WIRES)("over %s", (name) => {
     await wire[Symbol.asyncDispose]();
   });
 
-  describe("the official MCP client", { concurrent: false }, () => {
+  describe.each(["v2", "v1"])("the official MCP client, %s", { concurrent: false }, (version) => {
     let server: ScriptedServer;
     let listening: Promise<unknown>;
     let calling: Promise<unknown>;
@@ -41,10 +45,22 @@ describe.concurrent.each(SAMPLED_WIRES)("over %s", (name) => {
     afterAll(() => server.close());
 
     const connected = async () => {
-      const client = new Client({ name: "sdk-test", version: "1.0.0" });
-      const over = new StreamableHTTPClientTransport(new URL("/rpc", server.url), { fetch });
-      await client.connect(over);
-      return { client, over };
+      const info = { name: "sdk-test", version: "1.0.0" };
+      const url = new URL("/rpc", server.url);
+      if (version === "v2") {
+        const over = new StreamableHTTPClientTransport(url, { fetch });
+        const client = new Client(info);
+        await client.connect(over);
+        return { client, over };
+      }
+      const over = new TransportV1(url, { fetch });
+      const client = new ClientV1(info);
+      await client.connect(over as Parameters<ClientV1["connect"]>[0]);
+      const callTool = (
+        call: { name: string; arguments: Record<string, unknown> },
+        options: { signal?: AbortSignal; onprogress?: (progress: { progress: number }) => void },
+      ) => client.callTool(call, undefined, options);
+      return { client: { listTools: () => client.listTools(), callTool, close: () => client.close() }, over };
     };
 
     it("lists, calls, hears of progress and says goodbye", proves("transport/to-fetch"), async () => {
@@ -80,6 +96,47 @@ describe.concurrent.each(SAMPLED_WIRES)("over %s", (name) => {
       expect(await failed).toBeInstanceOf(Error);
       await client.close();
       await calling;
+    });
+  });
+
+  describe("the AI SDK", { concurrent: false }, () => {
+    let server: ScriptedServer;
+    let gone: Promise<unknown>;
+    beforeAll(async () => {
+      server = await wire.server({
+        handler: (seen, exchange) => {
+          gone = exchange.gone.aborted ? Promise.resolve() : once(exchange.gone, "abort");
+          return answerChat(seen, exchange);
+        },
+      });
+    });
+    afterAll(() => server.close());
+
+    const model = () =>
+      createOpenAICompatible({
+        name: "scripted",
+        apiKey: "key",
+        baseURL: new URL("/v1", server.url).href,
+        fetch: fetch as typeof globalThis.fetch,
+      })("m-1");
+
+    it("generates a text", proves("transport/to-fetch"), async () => {
+      const { text } = await generateText({ model: model(), prompt: "once" });
+
+      expect(text).toBe("häuser");
+      expect(server.seen.at(-1)?.headers["authorization"]).toBe("Bearer key");
+    });
+
+    it("streams a text, and lets go of one that is aborted", proves("transport/to-fetch"), async () => {
+      const pieces: string[] = [];
+      for await (const piece of streamText({ model: model(), prompt: "three" }).textStream)
+        pieces.push(piece);
+      expect(pieces).toEqual(["hä", "us", "er"]);
+
+      const caller = new AbortController();
+      const endless = streamText({ model: model(), prompt: "endless", abortSignal: caller.signal });
+      for await (const _piece of endless.textStream) caller.abort();
+      await gone;
     });
   });
 
@@ -232,6 +289,32 @@ async function streamed(seen: SeenHttpRequest, { response, gone }: ScriptedExcha
     response.write(bytes.subarray(bytes.length - 7));
   }
   response.end("data: [DONE]\n\n");
+}
+
+/** Chat completions, whole or streamed. */
+async function answerChat(seen: SeenHttpRequest, { response, gone }: ScriptedExchange) {
+  const { stream, messages } = JSON.parse(seen.body) as {
+    stream?: boolean;
+    messages: { content: unknown }[];
+  };
+  const head = { id: "c-1", created: 1, model: "m-1" };
+  if (stream !== true) {
+    const message = { role: "assistant", content: "häuser" };
+    return {
+      json: { ...head, object: "chat.completion", choices: [{ index: 0, message, finish_reason: "stop" }] },
+    };
+  }
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  const endless = JSON.stringify(messages).includes("endless");
+  const chunk = (delta: object, finish_reason: string | null) =>
+    event({ ...head, object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason }] });
+  for (const content of endless ? new Array<string>(1_000).fill("more") : ["hä", "us", "er"]) {
+    if (gone.aborted) return undefined;
+    response.write(chunk({ content }, null));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  response.end(`${chunk({}, "stop")}data: [DONE]\n\n`);
+  return undefined;
 }
 
 function event(data: unknown): string {
