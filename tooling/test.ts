@@ -56,6 +56,7 @@ const results = await runSteps(steps, {
 });
 
 summarize();
+if (long) writeFigures();
 
 /** Counts of what ran, what could not run here, and the closing line. */
 function summarize(): void {
@@ -87,6 +88,23 @@ function summarize(): void {
   );
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = failedSteps.length === 0 ? 0 : 1;
+}
+
+/** What the full counts came to, for the record: `conformance/figures/long.md`. */
+function writeFigures(): void {
+  const output = results.find(({ name }) => name === "tests")?.output ?? "";
+  const figures = [...output.matchAll(/^\s*figure: (.*)$/gm)].map(([, line]) => `- ${line}`);
+  const lines = [
+    "# The last full run",
+    "",
+    "Written by `npm run test:long`.",
+    "",
+    ...results.map(
+      ({ name, status, durationMs }) => `- ${name}: ${status}, ${(durationMs / 1000).toFixed(0)} s`,
+    ),
+    ...(figures.length > 0 ? ["", ...figures.sort()] : []),
+  ];
+  fs.writeFileSync(path.join(root, "conformance", "figures", "long.md"), `${lines.join("\n")}\n`);
 }
 
 function indent(text: string): string {
