@@ -208,7 +208,9 @@ describe("several processes", () => {
         await expectWhole(home);
       }
     }
-    expect(ends.restored).toBeGreaterThan(0);
+    expect(ends.restored + ends.interrupted).toBe(RANDOM_KILLS * 10);
+    // One process has one moment, which may come before any answer was written; of a hundred most come after.
+    if (LONG) expect(ends.restored).toBeGreaterThan(ends.interrupted);
     figure(`${RANDOM_KILLS * 10} random kills`, ends);
   });
 
