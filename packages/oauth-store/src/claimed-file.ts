@@ -43,8 +43,9 @@ export function claimedFile(options: {
       if (closing && running === 0) end();
     }
   };
+  const write = locks.provesDeath(path) ? writeAtOnce : writeAt;
   const writeHeader = async (next: SpendHeader) => {
-    await writeAt(descriptor, encodeHeader(next), 0);
+    await write(descriptor, encodeHeader(next), 0);
     await syncDescriptor(descriptor);
   };
   const isIntact = () => {
@@ -61,8 +62,7 @@ export function claimedFile(options: {
       inTurn(async () => {
         // The body first: a header that says sealed over a body that is not there would lose the login.
         // And at once, where that cannot hang: a kill while others wait for the disk must not cost the answer.
-        if (locks.provesDeath(path)) writeAtOnce(descriptor, body, HEADER_BYTES);
-        else await writeAt(descriptor, body, HEADER_BYTES);
+        await write(descriptor, body, HEADER_BYTES);
         await syncDescriptor(descriptor);
         await faultPoint?.("seal/body-written");
         await writeHeader(next);

@@ -15,7 +15,10 @@ export async function writeAt(descriptor: number, bytes: Uint8Array, position: n
   }
 }
 
-/** The same before it returns: from then on what was written outlives this process, though not yet a power failure. */
+/**
+ * The same before it returns: from then on what was written outlives this process, though not yet a power failure.
+ * For local files only; one on a network could stop everything.
+ */
 export function writeAtOnce(descriptor: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) {
     done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);

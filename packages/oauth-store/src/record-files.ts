@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { claimedFile } from "./claimed-file.ts";
-import { readAt, syncDescriptor, syncDirectory, writeAt } from "./descriptor.ts";
+import { readAt, syncDescriptor, syncDirectory, writeAt, writeAtOnce } from "./descriptor.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { decodeHeader, encodeHeader, HEADER_BYTES } from "./record-codec.ts";
@@ -89,9 +89,10 @@ export function openRecordFiles(options: {
         await faultPoint?.("claim/created");
         const bytes = new Uint8Array(HEADER_BYTES + bodyBytes);
         bytes.set(encodeHeader(header));
-        await writeAt(descriptor, bytes, 0);
-        await syncDescriptor(descriptor);
-        await syncDirectory(directory);
+        if (locks.provesDeath(path)) writeAtOnce(descriptor, bytes, 0);
+        else await writeAt(descriptor, bytes, 0);
+        // Neither needs the other, and nothing is sent before both: they wait for the disk together.
+        await bothOf(syncDescriptor(descriptor), syncDirectory(directory));
       } catch (error) {
         closeSync(descriptor);
         await unlink(path).catch(() => {}); // A record that stays counts as claimed by a dead owner.
@@ -148,4 +149,10 @@ export function openRecordFiles(options: {
       }
     },
   };
+}
+
+/** Resolves when both have; throws only when neither is at work any more. */
+async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
+  const ends = await Promise.allSettled([one, other]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

@@ -56,7 +56,9 @@ it(
       await seen;
       spy.mockRestore();
       const at = order.indexOf("sent");
-      expect(order.slice(0, at)).toEqual(["new file", "record", "records' directory"]);
+      // The rehearsal; then the claim and its name, in either order.
+      expect(order[0]).toBe("new file");
+      expect(order.slice(1, at).sort()).toEqual(["record", "records' directory"]);
       expect(order.slice(at + 1, at + 10)).toEqual([
         "record", // the sealed answer
         "record", // and its header

@@ -146,7 +146,12 @@ export const promises = {
   },
   "oauth-store/crash-loses-nothing": {
     promise:
-      "A process killed before the send, or after the answer began to be sealed, costs nothing: the next start finishes, and the refresh token was sent once.",
+      "A process killed before the send, or after the answer was handed to it, costs nothing: the next start finishes, and the refresh token was sent once.",
+    room,
+  },
+  "oauth-store/answer-at-once": {
+    promise:
+      "An answer that was handed over is in its record before anything else in the process has a turn.",
     room,
   },
   "oauth-store/interrupted-is-named": {

@@ -1,3 +1,5 @@
+import { pbkdf2 } from "node:crypto";
+import { readFileSync } from "node:fs";
 import {
   chmod,
   chown,
@@ -16,6 +18,7 @@ import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession, type LockProvider, readSpendRecords } from "../src/index.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 
@@ -40,6 +43,31 @@ const states = async () =>
   (await readSpendRecords({ home: setting.home.path, key: KEY })).map((one) => one.state);
 
 describe(createCredentialSession, () => {
+  it(
+    "writes the answer into its record before anything else in the process has a turn",
+    proves("oauth-store/answer-at-once"),
+    async () => {
+      const { tokens, save, session } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const grant = loopbackGrant(tokens.url);
+      let atNextTurn: Promise<boolean[]> | undefined;
+      const mine = session({
+        refreshGrant: async (input) => {
+          const answer = await grant(input);
+          const files = await recordFiles();
+          const { promise, resolve } = Promise.withResolvers<boolean[]>();
+          atNextTurn = promise;
+          // Whatever were left to another thread would wait for these.
+          for (let busy = 0; busy < 8; busy += 1) pbkdf2("word", "salt", 100_000, 64, "sha512", () => {});
+          setImmediate(() => resolve(files.map((file) => readFileSync(file).subarray(4096).some(Boolean))));
+          return answer;
+        },
+      });
+      await mine.ensureFresh();
+      expect(await atNextTurn).toEqual([true]);
+    },
+  );
+
   describe("what cannot be saved", () => {
     it(
       "is served, kept, and saved as soon as it can be; the spent token is not sent again",

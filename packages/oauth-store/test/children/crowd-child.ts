@@ -27,8 +27,11 @@ export interface CrowdSetup {
   readonly tokenUrl: string;
   /** In each home. */
   readonly callers: number;
-  /** All wait for each other there, once. */
-  readonly meetAt?: string | undefined;
+  /**
+   * All answers are kept until the last is here, and then handed over together. The parent is told when the event loop
+   * has turned since.
+   */
+  readonly answersMeet?: boolean | undefined;
   /** Used once before anything else, as a process does that has been running for a while. */
   readonly warmUp?: string | undefined;
 }
@@ -36,10 +39,21 @@ export interface CrowdSetup {
 /** Sessions in any number of homes; works through one round at each word of the parent, until that says `end`. */
 const port = connectParent();
 const setup = (await port.receive()) as CrowdSetup;
-const { homes, key, tokenUrl, callers, meetAt, warmUp } = setup;
+const { homes, key, tokenUrl, callers, answersMeet, warmUp } = setup;
 let locks: LockProvider | undefined;
 let expected = homes.length;
 const met = Promise.withResolvers<void>();
+const send = loopbackGrant(tokenUrl);
+const sendAndMeet: typeof send = async (input) => {
+  const answer = await send(input);
+  expected -= 1;
+  if (expected === 0) {
+    setImmediate(() => port.send("met"));
+    met.resolve();
+  }
+  await met.promise;
+  return answer;
+};
 
 function open({ home, stopAt }: CrowdHome): CredentialSession<OAuthCredential, OAuthView> {
   return createCredentialSession({
@@ -48,20 +62,12 @@ function open({ home, stopAt }: CrowdHome): CredentialSession<OAuthCredential, O
     key,
     home,
     locks,
-    refreshGrant: loopbackGrant(tokenUrl),
+    refreshGrant: answersMeet && home !== warmUp ? sendAndMeet : send,
     random: () => 0,
     faultPoint: async (name) => {
-      if (name === stopAt) {
-        port.send("standing");
-        await new Promise(() => {});
-      }
-      if (name !== meetAt || home === warmUp) return;
-      expected -= 1;
-      if (expected === 0) {
-        port.send("met");
-        met.resolve();
-      }
-      await met.promise;
+      if (name !== stopAt) return;
+      port.send("standing");
+      await new Promise(() => {});
     },
   });
 }
