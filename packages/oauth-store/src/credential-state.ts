@@ -1,3 +1,4 @@
+import { ClaimWatch } from "./claim-watch.ts";
 import type { CredentialEvent } from "./credential-event.ts";
 import type { CredentialKind } from "./credential-kind.ts";
 import type { CredentialHandle } from "./credential-session.ts";
@@ -28,6 +29,7 @@ export class CredentialState<C, V> {
   epoch = 0;
   /** Could not be saved yet. */
   unpersisted: Unpersisted<C, V> | undefined;
+  readonly claimWatch: ClaimWatch = new ClaimWatch();
   readonly #kind: CredentialKind<C, V>;
   /** When each was reported. */
   readonly #rejected = new Map<string, number>();

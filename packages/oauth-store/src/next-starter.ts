@@ -16,6 +16,8 @@ export interface StarterView {
   /** The highest number taken, by those too that do not count. @defaultValue that of the record */
   readonly lastAttempt?: number | undefined;
   readonly owner: OwnerProof;
+  /** Whether this process has seen it stand still for as long as a lease lasts. @defaultValue false */
+  readonly outlasted?: boolean | undefined;
   /** Whether the body opens with the stored refresh token. */
   readonly bodyOpens: boolean;
   readonly snapshotHash: string;
@@ -88,9 +90,10 @@ function nextAttempt({ record, lastAttempt }: StarterView): number {
   return Math.max(record?.attempt ?? 0, lastAttempt ?? 0) + 1;
 }
 
-/** Where a free lock proves nothing, its owner counts as living until the lease ends. */
+/** Where a free lock proves nothing, its owner counts as living until the lease ends, by its clock or by ours. */
 function mayLive(view: StarterView, leaseUntilMs: number): boolean {
-  return view.owner === "alive" || (view.owner === "unproven" && view.nowMs < leaseUntilMs);
+  if (view.owner !== "unproven") return view.owner === "alive";
+  return view.nowMs < leaseUntilMs && view.outlasted !== true;
 }
 
 function afterBackoff(

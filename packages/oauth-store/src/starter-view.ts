@@ -26,14 +26,16 @@ export async function starterView<C, V>(
   sealed: SealedAnswer | undefined,
 ): Promise<StarterView> {
   const { record } = stored;
+  const { clock, state } = engine;
   return {
     record,
     lastAttempt: Math.max(0, ...stored.attempts.map(({ attempt }) => attempt)),
     owner: await ownerOf(engine, record),
+    outlasted: record && state.claimWatch.hasOutlasted(record, clock.monotonicMs()),
     bodyOpens: sealed !== undefined,
     snapshotHash: stored.marks.snapshotHash,
     clientHash: stored.clientHash,
-    nowMs: engine.clock.wallMs(),
+    nowMs: clock.wallMs(),
   };
 }
 

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createCredentialSession, type LockProvider, readSpendRecords } from "../src/index.ts";
+import { createCredentialSession, flockProvider, type LockProvider, readSpendRecords } from "../src/index.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
@@ -333,12 +333,11 @@ describe(createCredentialSession, () => {
     },
   );
 
-  it(
-    "without a provable death, waits for the lease of a claim whose owner is gone",
-    proves("oauth-store/claim-without-lock"),
-    async () => {
-      const { tokens, save, session, home } = setting;
-      await save(credentialOf(tokens.authority.login()));
+  describe("without a provable death", () => {
+    /** A claim whose owner is gone, for a token that expired two days ago. */
+    async function deadClaim(): Promise<void> {
+      const { tokens, save, home } = setting;
+      await save(credentialOf(tokens.authority.login(), -48 * HOUR));
       const child = spawnChild({
         script: new URL("./children/session-child.ts", import.meta.url),
         arm: ["claimed"],
@@ -351,18 +350,47 @@ describe(createCredentialSession, () => {
       } finally {
         await child.kill();
       }
-      const { flockProvider } = await import("../src/index.ts");
-      const clock = steppingClock();
-      const locks = { ...flockProvider(), provesDeath: () => false };
-      const next = session({ locks, clock });
-      const waiting = next.ensureFresh();
-      await expect(next.ensureFresh({ signal: AbortSignal.timeout(300) })).rejects.toThrow();
-      expect(tokens.authority.presented).toHaveLength(0);
-      clock.jump(60_000);
-      expect((await waiting).generation).toBe(1);
-      expect(tokens.authority.presented).toHaveLength(1);
-    },
-  );
+    }
+    const locks = { ...flockProvider(), provesDeath: () => false };
+
+    it(
+      "waits for the lease of a claim whose owner is gone",
+      proves("oauth-store/claim-without-lock"),
+      async () => {
+        const { tokens, session } = setting;
+        await deadClaim();
+        const clock = steppingClock();
+        const next = session({ locks, clock });
+        const waiting = next.ensureFresh();
+        await expect(next.ensureFresh({ signal: AbortSignal.timeout(300) })).rejects.toThrow();
+        expect(tokens.authority.presented).toHaveLength(0);
+        clock.jump(60_000);
+        expect((await waiting).generation).toBe(1);
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+
+    it(
+      "waits no longer than a lease lasts for one whose clock was a day ahead",
+      proves("oauth-store/claim-without-lock", "oauth-store/clock-jumps"),
+      async () => {
+        const { tokens, session } = setting;
+        await deadClaim();
+        const clock = steppingClock();
+        clock.jump(-24 * HOUR);
+        const next = session({ locks, clock });
+        const waiting = next.ensureFresh();
+        await expect(next.ensureFresh({ signal: AbortSignal.timeout(300) })).rejects.toThrow();
+        clock.advance(59_000);
+        await expect(next.ensureFresh({ signal: AbortSignal.timeout(300) })).rejects.toThrow();
+        expect(tokens.authority.presented).toHaveLength(0);
+        clock.advance(2000);
+        await waiting.catch(() => next.ensureFresh()); // It polls for a minute itself.
+        expect(next.snapshot()?.generation).toBe(1);
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+  });
 
   it(
     "does not send under a lock file that was taken away",
