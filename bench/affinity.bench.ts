@@ -1,6 +1,7 @@
 import { createAffinityJar } from "@hawser/cf-affinity-jar";
 import { CookieJar } from "tough-cookie";
 import type { BenchRow } from "./bench-row.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 15;
 const WARM_UP_ROUNDS = 3;
@@ -72,11 +73,6 @@ function costOf({ count, once }: Subject): number {
   const { user, system } = process.cpuUsage(before);
   if (sink === undefined) throw new Error("nothing was computed");
   return ((user + system) * 1000) / count;
-}
-
-function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 if (import.meta.main) console.table(await run());

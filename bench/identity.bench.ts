@@ -7,6 +7,7 @@ import {
 } from "@hawser/client-identity";
 import type { HttpRequest, HttpResponse, HttpTransport } from "@hawser/transport";
 import type { BenchRow } from "./bench-row.ts";
+import { median } from "./median.ts";
 
 const ROUNDS = 15;
 const WARM_UP_ROUNDS = 3;
@@ -93,11 +94,6 @@ function perCallNs(count: number, once: () => unknown): number {
   const { user, system } = process.cpuUsage(before);
   if (computed === undefined) throw new Error("nothing was computed");
   return ((user + system) * 1000) / count;
-}
-
-function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 if (import.meta.main) console.table(await run());

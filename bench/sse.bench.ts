@@ -9,6 +9,7 @@ import { createParser } from "eventsource-parser";
 import { Stream } from "openai/core/streaming";
 import { request } from "undici";
 import type { BenchRow } from "./bench-row.ts";
+import { median } from "./median.ts";
 
 const EVENTS = 20_000;
 const ROUNDS = 15;
@@ -123,11 +124,6 @@ async function costOf(read: Reader, url: string): Promise<number> {
   const { user, system } = process.cpuUsage(before);
   if (characters < EVENTS) throw new Error(`only ${characters} characters arrived`);
   return (user + system) / EVENTS;
-}
-
-function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -18,6 +18,7 @@ import got from "got";
 import ky from "ky";
 import { Agent, request } from "undici";
 import type { BenchRow } from "./bench-row.ts";
+import { median } from "./median.ts";
 
 /** One way to send: POSTs a JSON document and reads the JSON that comes back. */
 interface Contender {
@@ -169,11 +170,6 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => ({ item, at: Math.random() }))
     .sort((left, right) => left.at - right.at)
     .map(({ item }) => item);
-}
-
-function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 async function ended(child: ChildProcess): Promise<void> {
