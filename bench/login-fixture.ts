@@ -11,7 +11,7 @@ import {
   storeKey,
 } from "@hawser/oauth-store";
 
-export const SERVER_URL = "https://mcp.example/mcp";
+const SERVER_URL = "https://mcp.example/mcp";
 export const KEY = storeKey("bench", SERVER_URL);
 export const HOUR = 3_600_000;
 
