@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { runSteps, type Step } from "./run-steps.ts";
@@ -55,11 +56,11 @@ const results = await runSteps(steps, {
   },
 });
 
-summarize();
-if (long) writeFigures();
+const counts = summarize();
+if (long) writeFigures(counts);
 
 /** Counts of what ran, what could not run here, and the closing line. */
-function summarize(): void {
+function summarize(): string {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const skipped: string[] = [];
   if (fs.existsSync(report)) {
@@ -86,18 +87,20 @@ function summarize(): void {
   console.log(
     `time: ${((performance.now() - startedMs) / 1000).toFixed(0)} s${long ? ", full counts" : ", sampled counts"}`,
   );
-  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  const line = `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
+  console.log(line);
   process.exitCode = failedSteps.length === 0 ? 0 : 1;
+  return line;
 }
 
 /** What the full counts came to, for the record: `conformance/figures/long.md`. */
-function writeFigures(): void {
+function writeFigures(counts: string): void {
   const output = results.find(({ name }) => name === "tests")?.output ?? "";
   const figures = [...output.matchAll(/^\s*figure: (.*)$/gm)].map(([, line]) => `- ${line}`);
   const lines = [
     "# The last full run",
     "",
-    "Written by `npm run test:long`.",
+    `Written by \`npm run test:long\`, of what stood at ${head()}: ${counts}.`,
     "",
     ...results.map(
       ({ name, status, durationMs }) => `- ${name}: ${status}, ${(durationMs / 1000).toFixed(0)} s`,
@@ -105,6 +108,13 @@ function writeFigures(): void {
     ...(figures.length > 0 ? ["", ...figures.sort()] : []),
   ];
   fs.writeFileSync(path.join(root, "conformance", "figures", "long.md"), `${lines.join("\n")}\n`);
+}
+
+/** The commit the figures are of, and whether more had changed. */
+function head(): string {
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--", ".", ":!conformance/figures") !== "";
+  return `${git("rev-parse", "--short", "HEAD")}${changed ? ", with changes" : ""}`;
 }
 
 function indent(text: string): string {

@@ -1,3 +1,4 @@
+import { figure } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import { describeRun, type Exploration, explore } from "../model/explore.ts";
 import { RULES, type Rule, rulesWithout } from "../model/rules.ts";
@@ -31,7 +32,7 @@ describe(explore, () => {
   });
 
   it("has seen enough states to say so", () => {
-    console.log(`model: ${states.toLocaleString("en")} states explored`);
+    figure("model: states explored", states);
     expect(states).toBeGreaterThan(long ? 1_000_000 : 300_000);
   });
 });

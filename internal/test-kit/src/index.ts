@@ -1,5 +1,6 @@
 export { type ChildPort, connectParent } from "./connect-parent.ts";
 export { expectNoSecret } from "./expect-no-secret.ts";
+export { figure } from "./figure.ts";
 export { type MakeJwtOptions, makeJwt } from "./make-jwt.ts";
 export { proves } from "./proves.ts";
 export { type CertificateAuthority, type IssuedCertificate, selfSignedCa } from "./self-signed-ca.ts";

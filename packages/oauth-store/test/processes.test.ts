@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { proves, type SpawnedChild, spawnChild, startScriptedServer } from "@hawser/test-kit";
+import { figure, proves, type SpawnedChild, spawnChild, startScriptedServer } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type CredentialError,
@@ -11,7 +11,6 @@ import {
 } from "../src/index.ts";
 import type { CrowdHome, CrowdSetup } from "./children/crowd-child.ts";
 import type { PatientEnd, PatientReport, PatientSetup } from "./children/patient-child.ts";
-import { figure } from "./support/figure.ts";
 import { fileStore } from "./support/file-store.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
@@ -20,6 +19,7 @@ import { credentialOf, KEY, SERVER, type Session } from "./support/memory-settin
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 const LONG_MS = 1_800_000;
 const PATIENT_PROCESSES = LONG ? 8 : 4;
+const KILLS = LONG ? 100 : 3;
 const RANDOM_KILLS = LONG ? 100 : 1;
 const SESSION = new URL("./children/session-child.ts", import.meta.url);
 const CROWD = new URL("./children/crowd-child.ts", import.meta.url);
@@ -156,8 +156,10 @@ describe("several processes", () => {
     const { tokens, save, stored, home } = setting;
     const setup = { homes: [{ home: home.path }], callers: 50 };
     const all = await Promise.all(Array.from({ length: 8 }, () => crowd(setup)));
+    const rounds = LONG ? 200 : 5;
     for (const word of ["go", "go without locks"]) {
-      for (let round = 0; round < (LONG ? 200 : 5); round += 1) {
+      const sent = tokens.authority.presented.length;
+      for (let round = 0; round < rounds; round += 1) {
         await save(credentialOf(tokens.authority.login()));
         const before = tokens.authority.presented.length;
         for (const one of all) one.send(word);
@@ -169,7 +171,10 @@ describe("several processes", () => {
         expect(tokens.authority.isLive(now?.refreshToken)).toBe(true);
         expect(tokens.authority.presented.length - before, `${word}, round ${round}`).toBe(1);
       }
-      figure(`storm: ${word}`, { presented: tokens.authority.presented.length });
+      figure(`storm of 8 x 50: ${word}, rounds and grants`, [
+        rounds,
+        tokens.authority.presented.length - sent,
+      ]);
     }
     expect(tokens.authority.revokedFamilies.size).toBe(0);
     for (const one of all) one.send("end");
@@ -181,7 +186,7 @@ describe("several processes", () => {
     timeout: LONG ? LONG_MS : 60_000,
   }, async () => {
     const { authority } = setting.tokens;
-    for (let kills = 0; kills < (LONG ? 100 : 3); kills += 1) {
+    for (let kills = 0; kills < KILLS; kills += 1) {
       const points = [...nothingSent, ...answerKept];
       const before = authority.presented.length;
       const homes = await killAt(points);
@@ -197,6 +202,7 @@ describe("several processes", () => {
       expect(authority.presented.length - before).toBe(points.length);
     }
     expect(authority.revokedFamilies.size).toBe(0);
+    figure("every next start worked after kills at points", [KILLS, ...nothingSent, ...answerKept]);
   });
 
   it(`kill -9 at ${RANDOM_KILLS * 10} random moments after the answer was handed over: the next start works, and the token was sent once`, {
@@ -247,7 +253,7 @@ describe("several processes", () => {
     timeout: LONG ? LONG_MS : 60_000,
   }, async () => {
     const { authority } = setting.tokens;
-    for (let kills = 0; kills < (LONG ? 100 : 3); kills += 1) {
+    for (let kills = 0; kills < KILLS; kills += 1) {
       const outAt = ["locked", "removed", "lineage/file/temporary-written", "lineage/file/renamed"];
       for (const [at, home] of (await killAt(outAt, { work: "logout" })).entries()) {
         await expectWhole(home);
@@ -274,6 +280,7 @@ describe("several processes", () => {
       }
     }
     expect(authority.revokedFamilies.size).toBe(0);
+    figure("every next start was logged in or out after kills in login and logout", KILLS);
   });
 
   it(`a token endpoint that answers 500, or hangs, for 10 minutes gets at most 12 grants for a credential from ${PATIENT_PROCESSES} processes, and nobody waits past a deadline`, {
@@ -359,7 +366,7 @@ describe("several processes", () => {
     timeout: LONG ? LONG_MS : 60_000,
   }, async () => {
     const { authority } = setting.tokens;
-    for (let kills = 0; kills < (LONG ? 100 : 3); kills += 1) {
+    for (let kills = 0; kills < KILLS; kills += 1) {
       authority.mischief.push({ status: 500 }, { status: 400, body: '{"error":"invalid_grant"}' });
       const before = authority.presented.length;
       const homes = await killAt(["outcome-written", "outcome-written"]);
