@@ -21,7 +21,7 @@ interface Reply {
 export function systemKeyring(): KeyringProvider {
   let thread: KeyringThread | undefined;
   const ask = (operation: string, service: string, account: string, secret?: string) => {
-    if (!thread?.isAlive()) thread = startThread();
+    if (!thread?.takesCalls()) thread = startThread();
     return thread.ask({ operation, service, account, secret });
   };
   return Object.freeze({
@@ -49,15 +49,23 @@ interface KeyringCall {
 }
 
 interface KeyringThread {
-  isAlive(): boolean;
+  takesCalls(): boolean;
   ask(call: KeyringCall): Promise<Reply["value"]>;
 }
+
+/**
+ * On Linux each call opens a connection to the session bus, which is closed only when the thread ends, and the bus
+ * has room for a few hundred of all programs together.
+ */
+const CALLS_PER_THREAD = 16;
+const IDLE_MS = 1000;
 
 function startThread(): KeyringThread {
   const worker = new Worker(PROGRAM, { eval: true, workerData: locate(), stdout: true, stderr: true });
   const waiting = new Map<number, (reply: Reply) => void>();
   let alive = true;
   let calls = 0;
+  let idle: NodeJS.Timeout | undefined;
   const end = () => {
     alive = false;
     for (const [id, answer] of [...waiting]) answer({ id, failure: "the thread has ended" });
@@ -66,9 +74,20 @@ function startThread(): KeyringThread {
   worker.on("message", (reply: Reply) => waiting.get(reply.id)?.(reply));
   worker.on("error", end);
   worker.on("exit", end);
+  /** Nobody waits for it now. */
+  const rest = () => {
+    worker.unref();
+    const leave = () => {
+      alive = false;
+      void worker.terminate();
+    };
+    if (calls >= CALLS_PER_THREAD) leave();
+    else idle = setTimeout(leave, IDLE_MS).unref();
+  };
   return {
-    isAlive: () => alive,
+    takesCalls: () => alive && calls < CALLS_PER_THREAD,
     ask(call) {
+      clearTimeout(idle);
       calls += 1;
       const id = calls;
       // While something is asked for, the process stays: a save must not end halfway.
@@ -76,7 +95,7 @@ function startThread(): KeyringThread {
       return new Promise((resolve, reject) => {
         waiting.set(id, ({ value, failure, missing = false }) => {
           waiting.delete(id);
-          if (waiting.size === 0) worker.unref();
+          if (waiting.size === 0) rest();
           if (failure === undefined) resolve(value);
           else reject(missing ? notInstalled() : new Error(failure));
         });

@@ -1,7 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { isMainThread } from "node:worker_threads";
 import { proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   createEncryptedFileStore,
   createKeyringStore,
@@ -10,35 +9,12 @@ import {
   oauthCredential,
   systemKeyring,
 } from "../src/index.ts";
+import { canUseKeyring, useSecretService } from "./support/desktop.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
-import {
-  hasSecretService,
-  type SecretService,
-  type SessionBus,
-  startSecretService,
-  startSessionBus,
-} from "./support/secret-service.ts";
+import { type SessionBus, startSecretService, startSessionBus } from "./support/secret-service.ts";
 
-/** The bus is found through the environment, which the native library reads as it is. */
-const canRun = hasSecretService && isMainThread;
-
-let service: SecretService | undefined;
-const before: Record<string, string | undefined> = {};
-beforeAll(async () => {
-  if (!canRun) return;
-  service = await startSecretService();
-  for (const [name, value] of Object.entries(service.env)) {
-    before[name] = process.env[name];
-    process.env[name] = value;
-  }
-});
-afterAll(async () => {
-  await service?.[Symbol.asyncDispose]();
-  for (const [name, value] of Object.entries(before)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-});
+const canRun = canUseKeyring;
+const service = useSecretService();
 
 let home: TemporaryHome;
 beforeEach(async () => {
@@ -119,15 +95,31 @@ describe.skipIf(!canRun)("a real Secret Service", () => {
   });
 
   it(
+    "is left with no connection to the session bus, however often it was asked",
+    proves("oauth-store/keyring-few-connections"),
+    async () => {
+      const before = await service().connections();
+      const keyring = systemKeyring();
+      let most = 0;
+      for (let calls = 0; calls < 100; calls += 1) {
+        await keyring.entry("Tests of oauth-store", "asked often").get();
+        if (calls % 10 === 0) most = Math.max(most, await service().connections());
+      }
+      expect(most - before).toBeLessThan(40);
+      await expect.poll(() => service().connections(), { timeout: 10_000 }).toBeLessThanOrEqual(before);
+    },
+  );
+
+  it(
     "is busy while an unlock prompt waits, locked when it is dismissed, and stops nobody meanwhile",
     proves("oauth-store/keyring-told-apart"),
     async () => {
       const store = open();
       await store.update(KEY, () => ({ write: entry }));
-      await service?.lock();
+      await service().lock();
       const code = (error: Error & { code?: string }): string | undefined => error.code;
       const dismissed = store.read(KEY).catch(code);
-      await service?.dismissPrompt();
+      await service().dismissPrompt();
       expect(await dismissed).toBe("ERR_OAUTH_STORE_KEYRING_LOCKED");
       // As many prompts as there are threads in the pool that files are read with.
       const reads = Array.from({ length: 4 }, () => open({ timeoutMs: 300 }).read(KEY).catch(code));

@@ -21,6 +21,11 @@ export const storePromises = {
     promise: "A keyring write counts only when reading again shows it.",
     room,
   },
+  "oauth-store/keyring-few-connections": {
+    promise:
+      "However often the keyring is asked, no more than a few connections to the desktop's bus are open, and none when it is not.",
+    room,
+  },
   "oauth-store/keyring-size": {
     promise: "What would not fit into a keyring entry is refused before anything is spent.",
     room,

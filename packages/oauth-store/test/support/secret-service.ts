@@ -26,6 +26,8 @@ export interface SecretService extends AsyncDisposable {
   /** For a child that is to use it. */
   readonly env: Readonly<Record<string, string>>;
   readonly daemonPid: number;
+  /** How many programs and libraries are connected to the bus. */
+  connections(): Promise<number>;
   /** Locks the keyring: whoever reads from now on waits for a prompt that nobody answers. */
   lock(): Promise<void>;
   /** Waits until a prompt is up, and dismisses it. */
@@ -84,6 +86,10 @@ export async function startSecretService(): Promise<SecretService> {
   return {
     env,
     daemonPid: daemon.pid ?? 0,
+    async connections() {
+      const names = await send("--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.ListNames");
+      return names.match(/string ":/g)?.length ?? 0;
+    },
     async lock() {
       await send(
         "--dest=org.freedesktop.secrets",
