@@ -1,5 +1,6 @@
-import { createEntriesStore, isJsonObject, printEntries } from "./create-entries-store.ts";
+import { createEntriesStore, printEntries } from "./create-entries-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
+import { isJsonObject } from "./entry-name.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";

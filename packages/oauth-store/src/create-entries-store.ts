@@ -3,14 +3,16 @@ import { dirname } from "node:path";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
+import { entryUnder, withEntry, withoutEntry } from "./entry-name.ts";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { moveAside } from "./move-aside.ts";
-import { readRegularFile } from "./read-regular-file.ts";
+import { MAX_FILE_BYTES, readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
-import { storeKey } from "./store-key.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
+
+type FaultPoint = StoreUpdateOptions["faultPoint"];
 
 /** How the entries stand in the file. */
 interface EntriesCodec {
@@ -19,7 +21,11 @@ interface EntriesCodec {
   /** Throws `CredentialError`. `first`: there is no file yet. */
   encode(
     entries: JsonObject,
-    how: { readonly first: boolean; readonly rehearsal: boolean },
+    how: {
+      readonly first: boolean;
+      readonly rehearsal: boolean;
+      readonly faultPoint?: FaultPoint;
+    },
   ): string | Promise<string>;
   /** Resolves when nothing that `encode` began is under way; the lock is kept until then. */
   settled?(): Promise<void> | undefined;
@@ -42,7 +48,8 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
 
   /** The entries, or why there are none. */
   async function load(): Promise<JsonObject | undefined | "corrupt"> {
-    const text = await readRegularFile(path);
+    const text = await readUpToLimit(path);
+    if (text === TOO_LARGE) return "corrupt";
     return text === undefined ? undefined : codec.decode(text);
   }
 
@@ -73,11 +80,11 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
     name: storeName,
 
     async read(key: string): Promise<JsonValue | undefined> {
-      return entryOf(await settledLoad(), key);
+      return entryUnder(await settledLoad(), key);
     },
 
     async readLocked(key: string, { lockTimeoutMs }: { lockTimeoutMs?: number | undefined } = {}) {
-      return entryOf(await lockedLoad(lockTimeoutMs), key);
+      return entryUnder(await lockedLoad(lockTimeoutMs), key);
     },
 
     async update(
@@ -91,19 +98,23 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
         let loaded = await load();
         if (loaded === "corrupt") {
           if (!quarantine) throw corrupt(path);
-          await moveAside(path);
+          await moveAside(path, faultPoint);
           loaded = undefined;
         }
         const entries = loaded ?? {};
-        const name = nameOf(entries, key);
-        const decided = await change(name === undefined ? undefined : entries[name]);
+        const decided = await change(entryUnder(entries, key));
         if (decided === "keep") return;
+        await faultPoint?.("store/decided");
         await sweepTemporaryFiles(path);
-        const next = withEntry(entries, name ?? key, decided === "remove" ? undefined : decided.write);
+        const next =
+          decided === "remove" ? withoutEntry(entries, key) : withEntry(entries, key, decided.write);
         if (Object.keys(next).length > 0) {
-          const text = await codec.encode(next, { first: loaded === undefined, rehearsal: false });
+          const first = loaded === undefined;
+          const text = await codec.encode(next, { first, rehearsal: false, faultPoint });
+          assertReadable(text, path);
           await writeFileAtomic(path, text, { faultPoint });
-        } else if (loaded !== undefined) await removeFile(path);
+        } else if (loaded !== undefined) await removeFile(path, faultPoint);
+        await faultPoint?.("store/changed");
       }, lockTimeoutMs);
     },
 
@@ -111,11 +122,10 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
       ensurePrivateDirectory(dirname(path));
       const loaded = await settledLoad();
       const entries = loaded ?? {};
-      const next = withEntry(entries, nameOf(entries, key) ?? key, entry);
-      await rehearseFileWrite(
-        path,
-        await codec.encode(next, { first: loaded === undefined, rehearsal: true }),
-      );
+      const next = withEntry(entries, key, entry);
+      const text = await codec.encode(next, { first: loaded === undefined, rehearsal: true });
+      assertReadable(text, path);
+      await rehearseFileWrite(path, text);
     },
   });
 }
@@ -129,41 +139,18 @@ export function printEntries(entries: JsonObject, path: string): string {
   }
 }
 
-export function isJsonObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function entryOf(entries: JsonObject | undefined, key: string): JsonValue | undefined {
-  const name = entries && nameOf(entries, key);
-  return name === undefined ? undefined : entries?.[name];
-}
-
-/** The member that holds this credential: the key itself, or one whose content makes that key. */
-function nameOf(entries: JsonObject, key: string): string | undefined {
-  if (Object.hasOwn(entries, key)) return key;
-  return Object.keys(entries).find((name) => {
-    const entry = entries[name];
-    if (entry === undefined || !isJsonObject(entry)) return false;
-    const { server_name: serverName, server_url: serverUrl } = entry;
-    return (
-      typeof serverName === "string" &&
-      typeof serverUrl === "string" &&
-      storeKey(serverName, serverUrl) === key
-    );
+/** What could be written and never read again is not written. */
+function assertReadable(text: string, path: string): void {
+  if (Buffer.byteLength(text) <= MAX_FILE_BYTES) return;
+  throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", `${path} would grow too large`, {
+    reason: "too-large",
   });
 }
 
-/** A copy with one entry changed. Object.fromEntries defines own members, so `__proto__` stays a name. */
-function withEntry(entries: JsonObject, name: string, entry: JsonValue | undefined): JsonObject {
-  const members = new Map(Object.entries(entries));
-  if (entry === undefined) members.delete(name);
-  else members.set(name, entry);
-  return Object.fromEntries(members);
-}
-
-async function removeFile(path: string): Promise<void> {
+async function removeFile(path: string, faultPoint: FaultPoint): Promise<void> {
   try {
     await unlink(path);
+    await faultPoint?.("file/removed");
     await syncDirectory(dirname(path));
   } catch (error) {
     throw fileError(error, path);

@@ -1,8 +1,9 @@
 import { createSecretKey, randomBytes } from "node:crypto";
-import { createEntriesStore, isJsonObject, printEntries } from "./create-entries-store.ts";
+import { createEntriesStore, printEntries } from "./create-entries-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import { decryptText, type EncryptedText, encryptText, parseEncrypted } from "./encrypted-text.ts";
 import { type EncryptionKey, type EncryptionKeyPlace, encryptionKeySource } from "./encryption-key.ts";
+import { isJsonObject } from "./entry-name.ts";
 import { CredentialError } from "./errors.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
@@ -59,13 +60,13 @@ export function createEncryptedFileStore(options: EncryptedFileStoreOptions): Cr
         }
         throw undecryptable(path, "content");
       },
-      async encode(entries, { first, rehearsal }) {
+      async encode(entries, { first, rehearsal, faultPoint }) {
         const text = printEntries(entries, path);
         // With a file there, it was opened with the key that is known.
         if (first) known = await source.read();
         if (!known && !first) throw undecryptable(path, "key-missing");
         if (rehearsal && !known) return encryptText(text, anyKey());
-        known ??= await source.create();
+        known ??= await source.create(faultPoint);
         return encryptText(text, known);
       },
       settled: () => source.settled(),

@@ -1,5 +1,6 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { dirname } from "node:path";
+import type { StoreUpdateOptions } from "./credential-store.ts";
 import { CredentialError } from "./errors.ts";
 import { createKeyringAccess } from "./keyring-access.ts";
 import type { KeyringProvider } from "./keyring-provider.ts";
@@ -30,9 +31,11 @@ export interface EncryptionKey {
 /** Reads the key, or makes it; the caller holds the lock of the file that it opens. */
 export interface EncryptionKeySource {
   read(): Promise<EncryptionKey | undefined>;
-  create(): Promise<EncryptionKey>;
+  create(faultPoint?: FaultPoint): Promise<EncryptionKey>;
   settled(): Promise<void> | undefined;
 }
+
+type FaultPoint = StoreUpdateOptions["faultPoint"];
 
 const KEY_BYTES = 32;
 
@@ -44,9 +47,10 @@ export function encryptionKeySource(place: EncryptionKeyPlace): EncryptionKeySou
       const text = await read();
       return text === undefined ? undefined : parseKey(text.trim());
     },
-    async create() {
+    async create(faultPoint) {
       const text = randomBytes(KEY_BYTES).toString("base64");
-      await write(text);
+      await write(text, (name) => faultPoint?.(`key/${name}`));
+      await faultPoint?.("key/written");
       return parseKey(text);
     },
   };
@@ -54,17 +58,17 @@ export function encryptionKeySource(place: EncryptionKeyPlace): EncryptionKeySou
 
 interface KeyText {
   readonly read: () => Promise<string | undefined>;
-  readonly write: (text: string) => Promise<void>;
+  readonly write: (text: string, faultPoint: FaultPoint) => Promise<void>;
   readonly settled: () => Promise<void> | undefined;
 }
 
 function inFile(path: string): KeyText {
   return {
     read: () => readRegularFile(path),
-    async write(text) {
+    async write(text, faultPoint) {
       ensurePrivateDirectory(dirname(path));
       await sweepTemporaryFiles(path);
-      await writeFileAtomic(path, `${text}\n`);
+      await writeFileAtomic(path, `${text}\n`, { faultPoint });
     },
     settled: () => undefined,
   };
@@ -76,7 +80,7 @@ function inKeyring(place: KeyringKeyPlace): KeyText {
   const untilMs = () => performance.now() + timeoutMs;
   return {
     read: () => access.get(account, untilMs()),
-    write: (text) => access.set(account, text, untilMs()),
+    write: (text, faultPoint) => access.set(account, text, untilMs(), faultPoint),
     settled: () => access.settled(),
   };
 }

@@ -1,14 +1,17 @@
+import type { StoreUpdateOptions } from "./credential-store.ts";
 import { CredentialError } from "./errors.ts";
 import { keyringFailure } from "./keyring-failure.ts";
 import type { KeyringEntry, KeyringProvider } from "./keyring-provider.ts";
+
+type FaultPoint = StoreUpdateOptions["faultPoint"];
 
 /** A keyring with bounded waits and one call at a time. */
 export interface KeyringAccess {
   get(account: string, untilMs: number): Promise<string | undefined>;
   /** Writes and reads back. */
-  set(account: string, secret: string, untilMs: number): Promise<void>;
+  set(account: string, secret: string, untilMs: number, faultPoint?: FaultPoint): Promise<void>;
   /** Removes and looks whether it is gone. */
-  remove(account: string, untilMs: number): Promise<boolean>;
+  remove(account: string, untilMs: number, faultPoint?: FaultPoint): Promise<boolean>;
   /**
    * Resolves when every change that was begun has settled, also one nobody waits for any more; undefined when none
    * is under way.
@@ -70,12 +73,14 @@ export function createKeyringAccess(options: {
 
   return {
     get,
-    async set(account, secret, untilMs) {
+    async set(account, secret, untilMs, faultPoint) {
       await call(account, untilMs, (entry) => entry.set(secret), "change");
+      await faultPoint?.("keyring/set");
       if ((await get(account, untilMs)) !== secret) throw unreliable();
     },
-    async remove(account, untilMs) {
+    async remove(account, untilMs, faultPoint) {
       const removed = await call(account, untilMs, (entry) => entry.remove(), "change");
+      await faultPoint?.("keyring/removed");
       if ((await get(account, untilMs)) !== undefined) throw unreliable();
       return removed;
     },

@@ -99,13 +99,17 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
         const current = await load(key, deadlineMs).catch(async (error: unknown) => {
           if (!quarantine || !isCorrupt(error)) throw error;
           // A login or logout: nothing can be made of it, and there is no place beside it to keep it.
-          await access.remove(account(key), deadlineMs);
+          await access.remove(account(key), deadlineMs, faultPoint);
           return undefined;
         });
         const decided = await change(current);
         if (decided === "keep") return;
-        if (decided === "remove") await access.remove(account(key), deadlineMs);
-        else await access.set(account(key), pack(format, decided.write, maxValueBytes), deadlineMs);
+        await faultPoint?.("store/decided");
+        if (decided === "remove") await access.remove(account(key), deadlineMs, faultPoint);
+        else {
+          const text = pack(format, decided.write, maxValueBytes);
+          await access.set(account(key), text, deadlineMs, faultPoint);
+        }
         await faultPoint?.("keyring/written");
       } finally {
         // A write that was given up may still land: until it has, nobody writes.

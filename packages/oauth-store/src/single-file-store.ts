@@ -10,7 +10,7 @@ import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { HeldLock, LockProvider } from "./lock-provider.ts";
 import { moveAside } from "./move-aside.ts";
-import { readRegularFile } from "./read-regular-file.ts";
+import { readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
@@ -30,8 +30,9 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
   const { path, lockPaths, locks = flockProvider() } = options;
 
   async function load(file: string): Promise<JsonValue | undefined | typeof CORRUPT> {
-    const text = await readRegularFile(file);
+    const text = await readUpToLimit(file);
     if (text === undefined) return undefined;
+    if (text === TOO_LARGE) return CORRUPT;
     try {
       return parseJsonText(text, { maxDepth: MAX_DEPTH });
     } catch {
@@ -78,14 +79,16 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
           let loaded = await load(file);
           if (loaded === CORRUPT) {
             if (!quarantine) throw corrupt(path);
-            await moveAside(file);
+            await moveAside(file, faultPoint);
             loaded = undefined;
           }
           const decided = await change(loaded);
           if (decided === "keep") return;
+          await faultPoint?.("store/decided");
           await sweepTemporaryFiles(file);
           if (decided !== "remove") await writeFileAtomic(file, print(decided.write, path), { faultPoint });
-          else if (loaded !== undefined) await changeNames(file, () => unlink(file));
+          else if (loaded !== undefined) await removeFile(file, faultPoint);
+          await faultPoint?.("store/changed");
         },
         lockTimeoutMs,
       );
@@ -121,9 +124,10 @@ function print(value: JsonValue, path: string): string {
   }
 }
 
-async function changeNames(file: string, work: () => Promise<void>): Promise<void> {
+async function removeFile(file: string, faultPoint: StoreUpdateOptions["faultPoint"]): Promise<void> {
   try {
-    await work();
+    await unlink(file);
+    await faultPoint?.("file/removed");
     await syncDirectory(dirname(file));
   } catch (error) {
     throw fileError(error, file);

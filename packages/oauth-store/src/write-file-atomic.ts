@@ -24,7 +24,7 @@ export async function writeFileAtomic(
   { faultPoint }: WriteFileAtomicOptions = {},
 ): Promise<void> {
   assertReplaceable(path);
-  const temporary = await writeTemporary(path, text);
+  const temporary = await writeTemporary(path, text, faultPoint);
   try {
     await faultPoint?.("file/temporary-written");
     await renamePatiently(temporary, path);
@@ -68,12 +68,17 @@ function assertReplaceable(path: string): void {
   if (isMountPoint(path)) throw notWritable(path, "mounted-file");
 }
 
-async function writeTemporary(path: string, text: string): Promise<string> {
+async function writeTemporary(
+  path: string,
+  text: string,
+  faultPoint?: WriteFileAtomicOptions["faultPoint"],
+): Promise<string> {
   const [start, end] = temporaryName(path);
   const temporary = join(dirname(path), `${start}${randomBytes(8).toString("hex")}${end}`);
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
+      await faultPoint?.("file/temporary-created");
       await file.writeFile(text);
       await file.sync();
     } finally {

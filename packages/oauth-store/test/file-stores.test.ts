@@ -43,13 +43,62 @@ describe(createAggregateFileStore, () => {
     },
   );
 
-  it("finds an entry by what is in it, and writes it where it is", async () => {
-    const entry = { server_name: SERVER.serverName, server_url: SERVER.serverUrl, access_token: "x" };
-    await home.write(".credentials.json", JSON.stringify({ "some other name": entry }));
-    expect(await store.read(KEY)).toEqual(entry);
-    await store.update(KEY, (current) => ({ write: { ...(current as object), access_token: "y" } }));
-    expect(JSON.parse(await text())).toEqual({ "some other name": { ...entry, access_token: "y" } });
-  });
+  const entry = {
+    server_name: SERVER.serverName,
+    server_url: SERVER.serverUrl,
+    access_token: "x",
+    added_later: [1],
+  };
+
+  it(
+    "finds an entry by the name and URL in it, and writes it where it is",
+    proves("oauth-store/entry-found"),
+    async () => {
+      const near = {
+        a: { ...entry, server_name: `${SERVER.serverName}2` },
+        b: { ...entry, server_url: `${SERVER.serverUrl}/` },
+        c: { ...entry, server_url: undefined },
+        d: "no entry",
+        e: null,
+      };
+      await home.write(".credentials.json", JSON.stringify(near));
+      expect(await store.read(KEY)).toBeUndefined();
+      await home.write(".credentials.json", JSON.stringify({ ...near, "some other name": entry }));
+      expect(await store.read(KEY)).toEqual(entry);
+      await store.update(KEY, (current) => ({ write: { ...(current as object), access_token: "y" } }));
+      const kept = JSON.parse(JSON.stringify(near));
+      expect(JSON.parse(await text())).toEqual({
+        ...kept,
+        "some other name": { ...entry, access_token: "y" },
+      });
+    },
+  );
+
+  it(
+    "does not take an executor's entry of the same server for its own, nor touch it",
+    proves("oauth-store/entry-found"),
+    async () => {
+      const executors = { [KEY.replace("|", ":")]: { ...entry, executor_owned: true } };
+      await home.write(".credentials.json", JSON.stringify(executors));
+      expect(await store.read(KEY)).toBeUndefined();
+      await store.update(KEY, () => ({ write: { a: 1 } }));
+      expect(JSON.parse(await text())).toEqual({ ...executors, [KEY]: { a: 1 } });
+      await store.update(KEY, () => "remove");
+      expect(JSON.parse(await text())).toEqual(executors);
+    },
+  );
+
+  it(
+    "removes a credential under every name it stands, so that none is found in its place",
+    proves("oauth-store/entry-found"),
+    async () => {
+      const { server_name: _, ...nameless } = entry;
+      const all = { "some other name": entry, [KEY]: entry, "a third": entry, "other|1": nameless };
+      await home.write(".credentials.json", JSON.stringify(all));
+      await store.update(KEY, () => "remove");
+      expect(JSON.parse(await text())).toEqual({ "other|1": nameless });
+    },
+  );
 
   it("loses no entry of 40 concurrent writers", proves("oauth-store/entries-kept"), async () => {
     const stores = Array.from({ length: 8 }, () =>
@@ -63,11 +112,17 @@ describe(createAggregateFileStore, () => {
     expect(Object.keys(JSON.parse(await text()))).toHaveLength(40);
   });
 
-  it("removes the file with its last entry", async () => {
+  it("removes the file with its last entry, and not before", proves("oauth-store/entries-kept"), async () => {
     await store.update(KEY, () => ({ write: { a: 1 } }));
+    await store.update("other|1", () => ({ write: null }));
     await store.update(KEY, () => "remove");
+    expect(await text()).toBe('{"other|1":null}');
+    await store.update("other|1", () => "remove");
     expect(await readdir(home.path)).toEqual(["locks"]);
     expect(await store.read(KEY)).toBeUndefined();
+    // Nothing to remove is no reason to make a file.
+    await store.update(KEY, () => "remove");
+    expect(await readdir(home.path)).toEqual(["locks"]);
   });
 
   it(
@@ -110,6 +165,32 @@ describe(createAggregateFileStore, () => {
       const aside = (await readdir(home.path)).find((name) => name.includes(".corrupt-")) ?? "";
       expect(await readFile(home.file(aside), "utf8")).toBe('{"broken');
       expect((await stat(home.file(aside))).mode & 0o777).toBe(0o600);
+    },
+  );
+
+  it.each(["aggregate", "single"])(
+    "calls a file corrupt that is larger than anything written here, which a login moves aside: %s",
+    proves("oauth-store/corrupt-store"),
+    async (which) => {
+      await writeFile(path, Buffer.alloc(16 * 1024 * 1024 + 1, " "), { mode: 0o600 });
+      const huge = which === "single" ? createSingleFileStore({ path }) : store;
+      const corrupt = { code: "ERR_OAUTH_STORE_CORRUPT" };
+      await expect(huge.read(KEY)).rejects.toMatchObject(corrupt);
+      await expect(huge.update(KEY, () => ({ write: 1 }))).rejects.toMatchObject(corrupt);
+      await huge.update(KEY, () => ({ write: { a: 1 } }), { quarantine: true });
+      expect(await huge.read(KEY)).toEqual({ a: 1 });
+    },
+  );
+
+  it(
+    "refuses, before anything is spent, what it could write and never read again",
+    proves("oauth-store/rehearsed"),
+    async () => {
+      const huge = "x".repeat(16 * 1024 * 1024);
+      const refused = { code: "ERR_OAUTH_STORE_NOT_WRITABLE", reason: "too-large" };
+      await expect(store.rehearse(KEY, huge)).rejects.toMatchObject(refused);
+      await expect(store.update(KEY, () => ({ write: huge }))).rejects.toMatchObject(refused);
+      expect(await readdir(home.path)).toEqual(["locks"]);
     },
   );
 
@@ -190,7 +271,7 @@ describe(writeFileAtomic, () => {
           modes.push((await stat(home.file(file ?? ""))).mode & 0o777);
         },
       });
-      expect(modes).toEqual([0o600, 0o600]);
+      expect(modes).toEqual([0o600, 0o600, 0o600]);
       expect(await readFile(home.file("f"), "utf8")).toBe("new");
     },
   );

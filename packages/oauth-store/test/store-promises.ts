@@ -58,6 +58,11 @@ export const storePromises = {
       "A read that meets half a file, and a removal, wait for the writer that has the lock and then see what it wrote.",
     room,
   },
+  "oauth-store/entry-found": {
+    promise:
+      "In a shared file a credential is found under its key or by the server's name and URL in it; an executor's entry of the same server is another credential, and a removal leaves nothing that could be found in its place.",
+    room,
+  },
   "oauth-store/twelve-at-once": {
     promise:
       "Twelve processes that save twelve credentials into one file at the same moment leave twelve entries.",
