@@ -72,6 +72,11 @@ export const storePromises = {
     promise: "A writer killed at any moment leaves a whole file, and every entry but its own as it was.",
     room,
   },
+  "oauth-store/killed-between-steps": {
+    promise:
+      "A process killed between any two steps of a store's write leaves a store that can be read, its entry as it was or as it was to be, and every other entry untouched.",
+    room,
+  },
   "oauth-store/lock-timeout-named": {
     promise:
       "A lock that is kept past the limit ends in an error that names its path, and nothing has changed.",
