@@ -87,6 +87,12 @@ describe(observeStoreDrift, () => {
       event({ ...toFile, key: "another|0" }),
     );
     expect(reports).toEqual([]);
+    // The same place again, as somebody else has noted it.
+    const noted = { store_mode: "auto", keyring_backend: "direct", resolved_store: "keyring", later: 1 };
+    const text = JSON.stringify({ version: 1, resolutions: { [KEY]: noted } });
+    await writeFile(home.file(STATE), text, { mode: 0o600 });
+    await observe(event());
+    expect(reports).toEqual([]);
   });
 
   it("keeps what others have written there", proves("oauth-store/drift-reported"), async () => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { type TemporaryHome, temporaryHome } from "@hawser/test-kit";
@@ -26,6 +26,10 @@ export interface SecretService extends AsyncDisposable {
   /** For a child that is to use it. */
   readonly env: Readonly<Record<string, string>>;
   readonly daemonPid: number;
+  /** Ends the daemon; the bus stays. */
+  stop(): Promise<void>;
+  /** Starts it again, unlocked, with what it has kept; `forgotten` as if it had kept nothing. */
+  start(kept?: "kept" | "forgotten"): Promise<void>;
   /** How many programs and libraries are connected to the bus. */
   connections(): Promise<number>;
   /** Locks the keyring: whoever reads from now on waits for a prompt that nobody answers. */
@@ -71,21 +75,41 @@ export async function startSessionBus(): Promise<SessionBus> {
 export async function startSecretService(): Promise<SecretService> {
   const bus = await startSessionBus();
   const { env, home } = bus;
-  const daemon = spawn(KEYRING, ["--foreground", "--unlock", "--components=secrets"], {
-    env: { ...process.env, ...env },
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  daemon.stdin.end("a password for tests");
   const send = async (...args: string[]) => {
     const call = ["--session", "--print-reply", ...args];
     return (await promisify(execFile)("dbus-send", call, { env: { ...process.env, ...env } })).stdout;
   };
   const hasOwner = ["--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.NameHasOwner"];
-  await until(async () => (await send(...hasOwner, "string:org.freedesktop.secrets")).includes("true"));
+  const isUp = async () => (await send(...hasOwner, "string:org.freedesktop.secrets")).includes("true");
+  const startDaemon = async () => {
+    const started = spawn(KEYRING, ["--foreground", "--unlock", "--components=secrets"], {
+      env: { ...process.env, ...env },
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    started.stdin.end("a password for tests");
+    await until(isUp);
+    return started;
+  };
+  let daemon = await startDaemon();
+  const stop = async () => {
+    daemon.kill("SIGCONT");
+    daemon.kill("SIGKILL");
+    await gone(daemon);
+  };
   const prompter = home.file("prompter.pid");
   return {
     env,
-    daemonPid: daemon.pid ?? 0,
+    get daemonPid() {
+      return daemon.pid ?? 0;
+    },
+    async stop() {
+      await stop();
+      await until(async () => !(await isUp()));
+    },
+    async start(kept = "kept") {
+      if (kept === "forgotten") await rm(home.file("data"), { recursive: true });
+      daemon = await startDaemon();
+    },
     async connections() {
       const names = await send("--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.ListNames");
       return names.match(/string ":/g)?.length ?? 0;
@@ -106,9 +130,7 @@ export async function startSecretService(): Promise<SecretService> {
     },
     async [Symbol.asyncDispose]() {
       if (existsSync(prompter)) process.kill(Number(readFileSync(prompter, "utf8")));
-      daemon.kill("SIGCONT");
-      daemon.kill("SIGKILL");
-      await gone(daemon);
+      await stop();
       await bus[Symbol.asyncDispose]();
     },
   };
