@@ -7,7 +7,7 @@ import type { HeldLock, LockAcquireOptions, LockProvider } from "./lock-provider
 import { loadNativeLock, type NativeLock } from "./native-lock.ts";
 import { oneAtATime, within } from "./one-at-a-time.ts";
 import { queueByPath } from "./queue-by-path.ts";
-import { assertOwnFile, ensurePrivateDirectory } from "./safe-path.ts";
+import { assertOwnFile, assertPrivateDirectory, ensurePrivateDirectory } from "./safe-path.ts";
 
 const FIRST_POLL_MS = 1;
 const LONGEST_POLL_MS = 20;
@@ -125,6 +125,8 @@ function openLockFile(path: string): number {
     }
   }
   try {
+    // Where others can write they can take the file away from under us.
+    assertPrivateDirectory(dirname(path));
     assertOwnFile(fstatSync(descriptor), path);
   } catch (error) {
     closeSync(descriptor);
