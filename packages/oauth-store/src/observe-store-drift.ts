@@ -151,7 +151,7 @@ function driftOf(before: unknown, event: ResolvedEvent): StoreDriftReport | unde
 /** The name in a store key, without what a terminal would obey. */
 function serverNameOf(key: string): string {
   const end = key.lastIndexOf("|");
-  return (end < 0 ? key : key.slice(0, end)).replace(/\p{C}/gu, "?").slice(0, 120);
+  return (end < 0 ? key : key.slice(0, end)).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?").slice(0, 120);
 }
 
 function quietly(tell: () => void): void {

@@ -2,6 +2,16 @@ const room = "oauth-store";
 
 /** What the stores promise beside the engine. */
 export const storePromises = {
+  "oauth-store/short-token-not-sealed": {
+    promise:
+      "An answer is never sealed under a refresh token of fewer than 22 characters, which could be guessed from the record: this process holds it, and says so.",
+    room,
+  },
+  "oauth-store/nothing-for-terminals": {
+    promise:
+      "Nothing that a server's name or answer holds reaches an error, an event's text, an explanation or a report as something that a terminal obeys.",
+    room,
+  },
   "oauth-store/keyring": {
     promise:
       "A keyring entry is written to the desktop's Secret Service itself, under the service and account named, and is there for the next process.",
