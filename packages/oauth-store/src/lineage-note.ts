@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJsonText } from "./json-text.ts";
 import type { SpendOwner } from "./spend-header.ts";
 
 /** One generation of a login as the lineage note names it: hashes and times, no secret. */
@@ -36,7 +37,7 @@ export function formatLineageNote(note: LineageNote): string {
 /** Undefined for a text that is not a note: then every login is a new lineage. */
 export function parseLineageNote(text: string): LineageNote | undefined {
   try {
-    const parsed = noteSchema.safeParse(JSON.parse(text));
+    const parsed = noteSchema.safeParse(parseJsonText(text, { maxDepth: 8 }));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined; // Torn or foreign; it is written again with the next save.

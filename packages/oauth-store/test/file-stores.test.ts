@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type CredentialStore,
   createAggregateFileStore,
+  createEncryptedFileStore,
   createSingleFileStore,
   flockProvider,
   writeFileAtomic,
@@ -125,15 +126,27 @@ describe(createAggregateFileStore, () => {
     expect(await readdir(home.path)).toEqual(["locks"]);
   });
 
-  it(
-    "waits for a writer that truncates in place, and does not call its half a file corrupt",
+  it.each([
+    ["aggregate", 0],
+    ["aggregate", 5],
+    ["single", 0],
+    ["single", 5],
+  ])(
+    "waits for a writer that truncates in place, and does not call its half a file corrupt: %s, %i bytes",
     proves("oauth-store/corrupt-store"),
-    async () => {
-      await store.update(KEY, () => ({ write: { a: 1 } }));
+    async (which, length) => {
+      const lockPath = home.file("locks", "file-store.lock");
+      const one = which === "single" ? createSingleFileStore({ path, lockPaths: [lockPath] }) : store;
+      await one.update(KEY, () => ({ write: { a: 1 } }));
       const whole = await text();
-      const lock = await flockProvider().acquire(home.file("locks", "file-store.lock"));
-      await writeFile(path, whole.slice(0, 5));
-      const reading = store.read(KEY);
+      const lock = await flockProvider().acquire(lockPath);
+      await writeFile(path, whole.slice(0, length));
+      let read = false;
+      const reading = one.read(KEY).finally(() => {
+        read = true;
+      });
+      await one.update(KEY, () => "keep", { lockTimeoutMs: 20 }).catch(() => {}); // As long as it takes.
+      expect(read).toBe(false);
       await writeFile(path, whole);
       lock.release();
       expect(await reading).toEqual({ a: 1 });
@@ -206,6 +219,59 @@ describe(createAggregateFileStore, () => {
     expect(await text()).toBe(before);
     expect(await readdir(home.path)).toEqual([".credentials.json", "locks"]);
   });
+});
+
+describe("JSON that was made to stop the loop or to change what objects are", () => {
+  const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+
+  it(
+    "is read up to the depth of the store, and called corrupt beyond",
+    proves("oauth-store/nested-deep"),
+    async () => {
+      const single = createSingleFileStore({ path: home.file("auth.json") });
+      await home.write(".credentials.json", `{"${KEY}":${nested(255)}}`);
+      await home.write("auth.json", nested(64));
+      for (const one of [store, single]) expect(JSON.stringify(await one.read(KEY))).toMatch(/^\[+\]+$/);
+      for (const levels of [1, 5_000_000]) {
+        await home.write(".credentials.json", `{"${KEY}":${nested(255 + levels)}}`);
+        await home.write("auth.json", nested(64 + levels));
+        for (const one of [store, single]) {
+          await expect(one.read(KEY)).rejects.toMatchObject({ code: "ERR_OAUTH_STORE_CORRUPT" });
+        }
+      }
+    },
+  );
+
+  it.each(["aggregate", "single", "encrypted"])(
+    "changes no prototype, and is kept as it is: %s",
+    proves("oauth-store/entries-kept"),
+    async (which) => {
+      const made =
+        which === "aggregate"
+          ? store
+          : which === "single"
+            ? createSingleFileStore({ path })
+            : createEncryptedFileStore({
+                path,
+                lockPath: home.file("locks", "a.lock"),
+                key: { file: home.file("a.key") },
+              });
+      const hostile = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":0}';
+      await made.update(KEY, () => ({ write: JSON.parse(hostile) }));
+      expect(JSON.stringify(await made.read(KEY))).toBe(hostile);
+      await made.update(KEY, (current) => ({ write: current ?? null }));
+      expect(JSON.stringify(await made.read(KEY))).toBe(hostile);
+      if (which !== "single") {
+        await made.update("__proto__", () => ({ write: { polluted: 1 } }));
+        await made.update("constructor", () => "remove");
+        expect(await made.read("__proto__")).toEqual({ polluted: 1 });
+        expect(await made.read("toString")).toBeUndefined();
+        await made.update("__proto__", () => "remove");
+        expect(await made.read("__proto__")).toBeUndefined();
+      }
+      expect(({} as { polluted?: number }).polluted).toBeUndefined();
+    },
+  );
 });
 
 describe(createSingleFileStore, () => {

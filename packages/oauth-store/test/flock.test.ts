@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { rename, stat, writeFile } from "node:fs/promises";
 import { proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -104,13 +105,42 @@ describe(flockProvider, () => {
     },
   );
 
+  it.skipIf(!hasFlock)(
+    "is given back by its holder, though a child was handed its descriptor",
+    proves("oauth-store/real-locks"),
+    async () => {
+      const path = home.file("a.lock");
+      const lock = await locks.acquire(path);
+      const numbers = readdirSync("/proc/self/fd").filter((number) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${number}`) === path;
+        } catch {
+          return false; // That of the directory just read.
+        }
+      });
+      expect(numbers).toHaveLength(1);
+      const child = spawn(process.execPath, ["-e", "console.log(1);setTimeout(()=>{},60000)"], {
+        stdio: ["ignore", "pipe", "ignore", Number(numbers[0])],
+      });
+      if (child.stdout) await once(child.stdout, "data");
+      lock.release();
+      (await locks.acquire(path, { timeoutMs: 0 })).release();
+      child.kill("SIGKILL");
+    },
+  );
+
   it(
-    "never blocks a thread: many waiters leave the file system usable",
+    "never blocks a thread: waiters of more providers than the pool has threads leave the file system usable",
     proves("oauth-store/real-locks"),
     async () => {
       const path = home.file("a.lock");
       const first = await locks.acquire(path);
-      const waiters = Array.from({ length: 32 }, () => locks.acquire(path));
+      let contended = 0;
+      const onContention = () => {
+        contended += 1;
+      };
+      const waiters = Array.from({ length: 32 }, () => flockProvider().acquire(path, { onContention }));
+      await expect.poll(() => contended).toBe(32);
       await writeFile(home.file("other"), "written while they wait");
       first.release();
       await Promise.all(waiters.map(async (waiter) => (await waiter).release()));

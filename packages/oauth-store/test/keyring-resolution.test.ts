@@ -183,6 +183,26 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
   );
 
   it(
+    "whose entries are too small for a successor: it is known before anything is spent",
+    proves("oauth-store/keyring-size", "oauth-store/rehearsed"),
+    async () => {
+      const { tokens, session, home } = setting;
+      const small = (maxValueBytes: number) =>
+        createKeyringStore({
+          service: home.path,
+          lockDirectory: home.file("locks"),
+          maxValueBytes,
+        });
+      const entry = oauthCredential.serialize(credentialOf(tokens.authority.login()));
+      await keyring().update(KEY, () => ({ write: entry }));
+      const bytes = 2 * JSON.stringify(entry).length;
+      await expect(session({ store: small(bytes - 2) }).ensureFresh()).rejects.toEqual(code("TOO_LARGE"));
+      expect(tokens.authority.presented).toEqual([]);
+      expect((await session({ store: small(bytes + 200) }).ensureFresh()).generation).toBe(1);
+    },
+  );
+
+  it(
     "that asks for its password and gets none keeps no login from being saved, used and ended",
     proves("oauth-store/auto-save"),
     async () => {

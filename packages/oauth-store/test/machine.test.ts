@@ -96,15 +96,19 @@ describe("a disk that is full", () => {
 });
 
 describe("a store that was mounted into a container", () => {
-  it.skipIf(!canMount)(
-    "as a single file is never spent from: a rename inside is never seen outside",
+  it.skipIf(!canMount).each([
+    ["the file of all credentials", "mounted", ".credentials.json"],
+    ["a file of its own", "mounted single", "auth.json"],
+  ])(
+    "as a single file is never spent from: a rename inside is never seen outside: %s",
     proves("oauth-store/mounted-file"),
-    async () => {
-      const { tokens, save } = setting;
+    async (_, what, name) => {
+      const { tokens, save, home } = setting;
       const credential = credentialOf(tokens.authority.login());
-      await save(credential);
-      const bind = 'mount --bind "$H/.credentials.json" "$H/.credentials.json"';
-      expect(await onMachine(bind, "mounted", credential)).toMatchObject({
+      if (name === "auth.json") await home.write(name, JSON.stringify(entryOf(credential)));
+      else await save(credential);
+      const bind = `mount --bind "$H/${name}" "$H/${name}"`;
+      expect(await onMachine(bind, what, credential)).toMatchObject({
         first: { code: "ERR_OAUTH_STORE_NOT_WRITABLE", reason: "mounted-file" },
         states: [],
         stored: credential.accessToken,

@@ -11,6 +11,35 @@ vi.mock("node:fs", async (original) => ({
   statfsSync: () => ({ type: 0x6969 }),
 }));
 
+/** Tries that are under way on another thread, and how many were at once. */
+const tries = vi.hoisted(() => ({ now: 0, most: 0, onThisThread: 0 }));
+
+vi.mock("../src/native-lock.ts", async (original) => {
+  const { loadNativeLock } = await original<typeof import("../src/native-lock.ts")>();
+  return {
+    loadNativeLock() {
+      const real = loadNativeLock();
+      const native: typeof real = {
+        ...real,
+        tryLock(descriptor) {
+          tries.onThisThread += 1;
+          return real.tryLock(descriptor);
+        },
+        async tryLockAside(descriptor) {
+          tries.now += 1;
+          tries.most = Math.max(tries.most, tries.now);
+          try {
+            return await real.tryLockAside(descriptor);
+          } finally {
+            tries.now -= 1;
+          }
+        },
+      };
+      return native;
+    },
+  };
+});
+
 let setting: HomeSetting;
 beforeEach(async () => {
   setting = await homeSetting();
@@ -42,6 +71,19 @@ it.skipIf(process.platform !== "linux")(
     first.release();
     for (const waiter of waiters) (await waiter).release();
     (await locks.acquire(path, { timeoutMs: 1000 })).release();
+  },
+);
+
+it.skipIf(process.platform !== "linux")(
+  "on a network file system, tries for many locks at once are made one after the other, and none on this thread",
+  proves("oauth-store/remote-locks"),
+  async () => {
+    const locks = flockProvider();
+    tries.most = 0;
+    const paths = Array.from({ length: 12 }, (_, n) => setting.home.file(`${n}.lock`));
+    const all = await Promise.all(paths.map((path) => locks.acquire(path)));
+    expect(tries).toEqual({ now: 0, most: 1, onThisThread: 0 });
+    for (const lock of all) lock.release();
   },
 );
 

@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   createCredentialSession,
+  createSingleFileStore,
   isCredentialError,
   oauthCredential,
   readSpendRecords,
@@ -13,7 +14,9 @@ import { loopbackGrant } from "../support/loopback-grant.ts";
 /** What happens to a session on a machine that lacks something; prints one line of JSON. */
 const [, , what = "", home = "", tokenUrl = "", entry = "{}"] = process.argv;
 const key = storeKey("mock", "https://mcp.example/mcp");
-const store = fileStore(home);
+const store = what.includes("single")
+  ? createSingleFileStore({ path: join(home, "auth.json") })
+  : fileStore(home);
 const filler = join(home, "filler");
 const events: string[] = [];
 
