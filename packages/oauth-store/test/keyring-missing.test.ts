@@ -1,12 +1,15 @@
-import { proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
+import { readFile } from "node:fs/promises";
+import { proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   createAggregateFileStore,
   createKeyringStore,
+  oauthCredential,
   resolveCredentialStore,
   type StoreResolutionEvent,
 } from "../src/index.ts";
-import { KEY } from "./support/memory-setting.ts";
+import { barePackage } from "./support/bare-package.ts";
+import { credentialOf, KEY } from "./support/memory-setting.ts";
 
 vi.mock("node:module", async (original) => {
   const real = await original<typeof import("node:module")>();
@@ -40,6 +43,26 @@ describe("without the keyring package", () => {
     await expect(store.rehearse(KEY, 1)).rejects.toMatchObject(missing);
   });
 
+  it(
+    "really without it: a session with the mode auto says so, sends nothing, and leaves the file alone",
+    proves("oauth-store/keyring-told-apart", "oauth-store/lock-is-no-keyring-error"),
+    async () => {
+      const text = await expired(home);
+      const child = spawnChild({
+        script: await barePackage(home, "bare-child.ts", "with locks"),
+        args: [home.path, KEY],
+        env: { NODE_PATH: undefined },
+      });
+      try {
+        const error = { code: missing.code, message: missing.message };
+        expect(await child.receive()).toEqual({ used: error, saved: error, grants: 0, events: [] });
+      } finally {
+        await child[Symbol.asyncDispose]();
+      }
+      expect(await readFile(home.file(".credentials.json"), "utf8")).toBe(text);
+    },
+  );
+
   it("is no reason to use the file instead", proves("oauth-store/lock-is-no-keyring-error"), async () => {
     const file = createAggregateFileStore({
       path: home.file(".credentials.json"),
@@ -59,3 +82,11 @@ describe("without the keyring package", () => {
     expect(events).toEqual([]);
   });
 });
+
+/** A login in the file whose access token has expired. */
+async function expired(home: TemporaryHome): Promise<string> {
+  const issued = { accessToken: "at", refreshToken: "a-refresh-token-that-is-long" };
+  const text = JSON.stringify({ [KEY]: oauthCredential.serialize(credentialOf(issued)) });
+  await home.write(".credentials.json", text);
+  return text;
+}

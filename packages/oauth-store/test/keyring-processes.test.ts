@@ -108,6 +108,7 @@ describe.skipIf(!canUseKeyring)("several processes at one entry of the keyring",
       expect(await child.receive()).toBe("ERR_OAUTH_STORE_KEYRING_BUSY");
       await expect(mine.update(KEY, adding("R2"), { lockTimeoutMs: 50 })).rejects.toMatchObject({
         code: "ERR_OAUTH_STORE_LOCK_TIMEOUT",
+        message: expect.stringContaining(home.file("locks", "keyring-")),
       });
       const seen: unknown[] = [];
       const later = mine.update(KEY, (current) => {

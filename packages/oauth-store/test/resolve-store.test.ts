@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { expectNoSecret, proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  CredentialError,
   type CredentialStore,
   createKeyringStore,
   flockProvider,
@@ -218,6 +219,52 @@ describe(resolveCredentialStore, () => {
         await expect(store.read(KEY)).rejects.toEqual(code("NOT_WRITABLE"));
         expect(store.resolution(KEY)).toBeUndefined();
         expect(fileReads).toBe(0);
+      },
+    );
+
+    const failing = (error: CredentialError): LockProvider => ({
+      ...flockProvider(),
+      acquire: () => Promise.reject(error),
+    });
+    it.each(["LOCK_TIMEOUT", "LOCK_UNAVAILABLE", "UNSAFE_FILE", "NOT_WRITABLE"] as const)(
+      "is never taken for a keyring that has failed: %s",
+      proves("oauth-store/lock-is-no-keyring-error"),
+      async (name) => {
+        await put(file, "F");
+        const locks = failing(new CredentialError(`ERR_OAUTH_STORE_${name}`, "no lock"));
+        const encrypted = encryptedFile.open(home.path, locks);
+        const direct = createKeyringStore({
+          service: "S",
+          lockDirectory: home.file("locks"),
+          keyring: scripted,
+          locks,
+        });
+        await expect(resolved({ keyring: encrypted }).read(KEY)).rejects.toEqual(code(name));
+        for (const store of [encrypted, direct]) {
+          await expect(put(resolved({ keyring: store }), "new")).rejects.toEqual(code(name));
+        }
+        expect(await file.read(KEY)).toBe("F");
+        expect(events).toEqual([]);
+      },
+    );
+
+    it(
+      "because somebody keeps it is an error that names it, and the file is neither read nor made",
+      proves("oauth-store/lock-is-no-keyring-error", "oauth-store/lock-timeout-named"),
+      async () => {
+        const real = flockProvider();
+        const path = home.file("locks", "secrets-store.lock");
+        const held = await real.acquire(path);
+        const hasty = { ...real, acquire: (at: string) => real.acquire(at, { timeoutMs: 30 }) };
+        const store = resolved({ keyring: encryptedFile.open(home.path, hasty) });
+        const named = { code: "ERR_OAUTH_STORE_LOCK_TIMEOUT", message: expect.stringContaining(path) };
+        await expect(store.read(KEY)).rejects.toMatchObject(named);
+        await expect(put(store, "new")).rejects.toMatchObject(named);
+        expect(await readdir(home.path)).toEqual(["locks"]);
+        expect(fileReads).toBe(0);
+        held.release();
+        await put(store, "new");
+        expect(store.resolution(KEY)).toBe("keyring");
       },
     );
 

@@ -86,6 +86,7 @@ describe.each([plainFile, encryptedFile])("$kind", ({ kind, open, name, lock }) 
       const reading = mine.read("a|1");
       await expect.poll(() => locks.contended).toHaveLength(1);
       const removing = mine.update("b|1", () => "remove");
+      await expect.poll(() => locks.contended).toHaveLength(2);
       await writeFile(path(), whole);
       held.release();
       expect(await reading).toBe("old");

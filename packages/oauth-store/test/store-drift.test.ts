@@ -95,6 +95,33 @@ describe(observeStoreDrift, () => {
     expect(reports).toEqual([]);
   });
 
+  it(
+    "still knows after a logout where the credential was",
+    proves("oauth-store/drift-reported"),
+    async () => {
+      const scripted = scriptedKeyring();
+      const login = async () => {
+        const drift = observer();
+        const store = resolveCredentialStore({
+          mode: "auto",
+          keyring: createKeyringStore({ service: "S", lockDirectory: home.file("locks"), keyring: scripted }),
+          file: plainFile.open(home.path),
+          onEvent: drift.observe,
+        });
+        await store.update(KEY, () => ({ write: "a login" }));
+        await drift.settle();
+        return store;
+      };
+      const first = await login();
+      expect(await first.removeEverywhere?.(KEY)).toEqual({ removed: true, failures: [] });
+      scripted.failWith(noBus);
+      await login();
+      expect(reports).toMatchObject([
+        { previous: "keyring", resolved: "file", reason: "auto_save_file_keyring_error" },
+      ]);
+    },
+  );
+
   it("keeps what others have written there", proves("oauth-store/drift-reported"), async () => {
     const other = { store_mode: "auto", keyring_backend: "x", resolved_store: "file", later: 1 };
     await writeFile(
