@@ -9,6 +9,7 @@ import {
   resolveCredentialStore,
   type StoreRecipe,
   type StoreResolutionEvent,
+  systemKeyring,
 } from "../src/index.ts";
 import { canUseKeyring, useSecretService } from "./support/desktop.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
@@ -199,6 +200,35 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
       await expect(session({ store: small(bytes - 2) }).ensureFresh()).rejects.toEqual(code("TOO_LARGE"));
       expect(tokens.authority.presented).toEqual([]);
       expect((await session({ store: small(bytes + 200) }).ensureFresh()).generation).toBe(1);
+    },
+  );
+
+  it.each([
+    ["nothing", (account: string) => systemKeyring().entry(setting.home.path, account).remove()],
+    ["another", (account: string) => systemKeyring().entry(setting.home.path, account).set("{}")],
+  ])(
+    "that shows %s after it has said that a value is written is not believed: auto uses the file, keyring is an error",
+    proves("oauth-store/keyring-read-back", "oauth-store/auto-save"),
+    async (_, spoil) => {
+      const faultPoint = async (name: string) => {
+        if (name === "keyring/set") await spoil(KEY);
+      };
+      const entry = oauthCredential.serialize(credentialOf(setting.tokens.authority.login(), HOUR));
+      const strict = resolved({ mode: "keyring" });
+      await expect(strict.update(KEY, () => ({ write: entry }), { faultPoint })).rejects.toEqual(
+        code("KEYRING_UNRELIABLE"),
+      );
+      expect(strict.resolution(KEY)).toBeUndefined();
+      const store = resolved();
+      await store.update(KEY, () => ({ write: entry }), { faultPoint });
+      expect(store.resolution(KEY)).toBe("file");
+      expect(events).toMatchObject([
+        { type: "fallback", during: "save", code: "ERR_OAUTH_STORE_KEYRING_UNRELIABLE" },
+        { type: "resolved", place: "file", reason: "auto_save_file_keyring_error" },
+      ]);
+      expect(await store.read(KEY)).toEqual(entry);
+      // What is left there is removed, so that nobody finds it later.
+      await expect.poll(() => systemKeyring().entry(setting.home.path, KEY).get()).toBeUndefined();
     },
   );
 
