@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { CredentialError } from "./errors.ts";
 import type { KeyringEntry, KeyringProvider } from "./keyring-provider.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 interface Reply {
   readonly id: number;
@@ -20,10 +21,12 @@ interface Reply {
  */
 export function systemKeyring(): KeyringProvider {
   let thread: KeyringThread | undefined;
-  const ask = (operation: string, service: string, account: string, secret?: string) => {
-    if (!thread?.takesCalls()) thread = startThread();
-    return thread.ask({ operation, service, account, secret });
-  };
+  const inTurn = oneAtATime();
+  const ask = (operation: string, service: string, account: string, secret?: string) =>
+    inTurn(() => {
+      if (!thread?.isAlive()) thread = startThread();
+      return thread.ask({ operation, service, account, secret });
+    });
   return Object.freeze({
     entry: (service: string, account: string): KeyringEntry =>
       Object.freeze({
@@ -49,7 +52,7 @@ interface KeyringCall {
 }
 
 interface KeyringThread {
-  takesCalls(): boolean;
+  isAlive(): boolean;
   ask(call: KeyringCall): Promise<Reply["value"]>;
 }
 
@@ -82,10 +85,11 @@ function startThread(): KeyringThread {
       void worker.terminate();
     };
     if (calls >= CALLS_PER_THREAD) leave();
+    // Not left to the collector, which may come much later.
     else idle = setTimeout(leave, IDLE_MS).unref();
   };
   return {
-    takesCalls: () => alive && calls < CALLS_PER_THREAD,
+    isAlive: () => alive,
     ask(call) {
       clearTimeout(idle);
       calls += 1;

@@ -106,7 +106,7 @@ describe.skipIf(!canRun)("a real Secret Service", () => {
         if (calls % 10 === 0) most = Math.max(most, await service().connections());
       }
       expect(most - before).toBeLessThan(40);
-      await expect.poll(() => service().connections(), { timeout: 10_000 }).toBeLessThanOrEqual(before);
+      await expect.poll(() => service().connections(), { timeout: 5000 }).toBeLessThanOrEqual(before);
     },
   );
 

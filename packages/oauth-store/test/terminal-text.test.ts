@@ -2,6 +2,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import {
+  CredentialError,
   createCredentialSession,
   createKeyringStore,
   flockProvider,
@@ -115,6 +116,10 @@ it(
       );
       held.release();
     }
+
+    shown.push(
+      new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "of a store made elsewhere", { reason: EVIL }),
+    );
 
     const texts = shown.flatMap(textsOf);
     expect(shown.length).toBeGreaterThan(25);
