@@ -1,11 +1,11 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { proves, type SpawnedChild, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { flockProvider } from "../src/index.ts";
+import { flockProvider, type LockProvider } from "../src/index.ts";
 import { fileStore } from "./support/file-store.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
-import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
+import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
@@ -109,11 +109,23 @@ describe("refreshes", () => {
     "18, 29: two clients that contend in one process send once; omitted refresh token and scopes are kept",
     proves("oauth-store/matrix-refresh"),
     async () => {
-      const { save, stored, session, tokens } = setting;
+      const { home, save, stored, session, tokens } = setting;
       const issued = tokens.authority.login();
       await save({ ...credentialOf(issued), scopes: ["a", "b"] });
       tokens.authority.mischief.push({ json: { access_token: "at-next", expires_in: 3600 } });
-      const handles = await Promise.all([session(), session()].map((one) => one.ensureFresh()));
+      const kept = tokens.keepAnswers();
+      const locks = flockProvider();
+      const contending: string[] = [];
+      const acquire: LockProvider["acquire"] = (path, options) => {
+        if (dirname(path) === home.file("locks")) contending.push(path);
+        return locks.acquire(path, options);
+      };
+      const clients = [0, 1].map(() => session({ locks: { ...locks, acquire } }));
+      const working = Promise.all(clients.map((one) => one.ensureFresh()));
+      await tokens.server.waitFor(1);
+      await expect.poll(() => contending.length).toBe(2);
+      kept.release();
+      const handles = await working;
       expect(handles.map((handle) => handle.view.accessToken)).toEqual(["at-next", "at-next"]);
       expect(handles[0]?.view.scopes).toEqual(["a", "b"]);
       expect(await stored()).toMatchObject({ refreshToken: issued.refreshToken, scopes: ["a", "b"] });
@@ -168,21 +180,21 @@ describe("refreshes", () => {
     "21, 22: what is expired is never handed out, and a token of 32 s is refreshed after its first 2",
     proves("oauth-store/matrix-refresh"),
     async () => {
+      const { tokens, save, session } = setting;
       const clock = virtualClock();
-      const store = memorySetting({ clock });
-      const issued = store.authority.login();
-      await store.save(credentialOf(issued));
-      store.authority.expiresInS = 32;
-      const mine = store.session();
+      const issued = tokens.authority.login();
+      await save(credentialOf(issued));
+      tokens.authority.expiresInS = 32;
+      const mine = session({ clock });
       const short = await mine.ensureFresh();
       expect(short.view.accessToken).not.toBe(issued.accessToken);
       expect(await mine.ensureFresh()).toBe(short);
       await clock.advance(3000);
       // Nothing is refreshed by a timer.
-      expect(store.authority.presented).toHaveLength(1);
+      expect(tokens.authority.presented).toHaveLength(1);
       const long = await mine.ensureFresh();
       expect(long.generation).toBe(2);
-      expect(store.authority.presented).toHaveLength(2);
+      expect(tokens.authority.presented).toHaveLength(2);
     },
   );
 
@@ -190,20 +202,21 @@ describe("refreshes", () => {
     "23, 24: neither a refused nor a removed credential is handed out after it has expired, and one grant tells",
     proves("oauth-store/matrix-refresh"),
     async () => {
+      const { tokens, save, stored, session } = setting;
       const clock = virtualClock();
-      const store = memorySetting({ clock });
-      await store.save(credentialOf(store.authority.login()));
-      store.authority.expiresInS = 32;
-      const mine = store.session();
+      await save(credentialOf(tokens.authority.login()));
+      tokens.authority.expiresInS = 32;
+      const mine = session({ clock });
       await mine.ensureFresh();
       await clock.advance(33_000);
-      store.authority.mischief.push({ status: 400, body: '{"error":"invalid_grant"}' });
+      tokens.authority.mischief.push({ status: 400, body: '{"error":"invalid_grant"}' });
       for (let more = 0; more < 3; more += 1)
         await expect(mine.ensureFresh()).rejects.toEqual(code("REFUSED"));
-      expect(store.authority.presented).toHaveLength(2);
-      await store.store.update(KEY, () => "remove");
+      expect(tokens.authority.presented).toHaveLength(2);
+      expect((await stored())?.refreshToken).toBe(tokens.authority.presented[1]);
+      await setting.store.update(KEY, () => "remove");
       await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
-      expect(store.authority.presented).toHaveLength(2);
+      expect(tokens.authority.presented).toHaveLength(2);
     },
   );
 
