@@ -223,6 +223,11 @@ export const promises = {
     promise: "Nothing is sent under a lock file that is no longer the one at its path.",
     room,
   },
+  "oauth-store/next-starter": {
+    promise:
+      "What is done next with a refresh token follows from its record alone: it is claimed, finished, waited for, put off or given up, the same by every process.",
+    room,
+  },
   "oauth-store/record-turns": {
     promise: "What is done with a claimed record is done in turn, and nothing after it was given up.",
     room,

@@ -37,8 +37,8 @@ export interface ToldProcess extends AsyncDisposable {
   settle(): ToldCall<void>;
   close(): ToldCall<void>;
   advance(ms: number): ToldCall<void>;
-  /** Resolves with the first event of that type, also one that was told before. */
-  told(type: CredentialEvent["type"]): Promise<CredentialEvent>;
+  /** Resolves with the first event of that type, or the `count`th, also one that was told before. */
+  told(type: CredentialEvent["type"], count?: number): Promise<CredentialEvent>;
 }
 
 export function toldProcess(
@@ -98,9 +98,9 @@ export function toldProcess(
     settle: () => order({ do: "settle" }),
     close: () => order({ do: "close" }),
     advance: (ms) => order({ do: "advance", ms }),
-    async told(type) {
+    async told(type, count = 1) {
       for (;;) {
-        const event = events.find((one) => one.type === type);
+        const event = events.filter((one) => one.type === type)[count - 1];
         if (event) return event;
         await new Promise<void>((resolve) => {
           const listener = () => {
