@@ -7,13 +7,13 @@ import {
   createCredentialNesting,
   createMemoryStore,
   flockProvider,
-  type LockProvider,
   type OAuthCredential,
   type OAuthView,
   oauthCredential,
   type SpendSummary,
   type StoreUpdateOptions,
 } from "../src/index.ts";
+import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY, memorySetting, type Session } from "./support/memory-setting.ts";
 import { uselessLocks } from "./support/useless-locks.ts";
@@ -28,16 +28,6 @@ beforeEach(async () => {
   setting = await homeSetting();
 });
 afterEach(() => setting[Symbol.asyncDispose]());
-
-/** Locks that are given up on a thousand times as soon. */
-function hastyLocks(): LockProvider {
-  const locks = flockProvider();
-  return {
-    ...locks,
-    acquire: (path, options) =>
-      locks.acquire(path, { ...options, timeoutMs: (options?.timeoutMs ?? 60_000) / 1000 }),
-  };
-}
 
 describe("the time one refresh may take", () => {
   it(

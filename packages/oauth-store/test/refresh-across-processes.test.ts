@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { flockProvider, type OAuthCredential, oauthCredential } from "../src/index.ts";
+import { type OAuthCredential, oauthCredential } from "../src/index.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
+import { takeLock } from "./support/take-lock.ts";
 import { type ToldProcess, toldProcess } from "./support/told-process.ts";
 
 const HOUR = 3_600_000;
@@ -27,12 +27,6 @@ function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
   const one = toldProcess(setting, options);
   processes.push(one);
   return one;
-}
-
-/** Takes the credential's lock as another program would; rejects when nobody gives it up in two seconds. */
-async function takeLock(): Promise<{ release(): void }> {
-  const name = `${createHash("sha256").update(KEY).digest("hex")}.lock`;
-  return flockProvider().acquire(setting.home.file("locks", name), { timeoutMs: 2000 });
 }
 
 // The numbers are those of the acceptance matrix.
@@ -137,7 +131,7 @@ describe("two processes", () => {
       await expect(call).rejects.toMatchObject({ code: "gave up" });
       kept.release();
       expect(await first.told("refreshed")).toMatchObject({ generation: 1 });
-      (await takeLock()).release();
+      (await takeLock(setting.home)).release();
       const b = await second.ensureFresh();
       expect((await stored())?.accessToken).toBe(b.accessToken);
       expect(b.generation).toBe(1);
@@ -163,7 +157,7 @@ describe("two processes", () => {
       expect(first.events).toEqual([]);
       await first.advance(100);
       await expect(call).rejects.toMatchObject({ code: "ERR_OAUTH_STORE_TRANSIENT", reason: "reset" });
-      (await takeLock()).release();
+      (await takeLock(setting.home)).release();
       expect(await readFile(path)).toEqual(before);
       kept.release();
       await expect(another({ stillSinceMs: stillSinceMs + 45_500 }).ensureFresh()).rejects.toEqual(
