@@ -223,6 +223,16 @@ export const promises = {
     promise: "Nothing is sent under a lock file that is no longer the one at its path.",
     room,
   },
+  "oauth-store/starts-over": {
+    promise:
+      "When the store or the clock moves between judging and sending, everything is judged anew under the same lock, twice at most, and nothing was sent.",
+    room,
+  },
+  "oauth-store/compare-and-swap": {
+    promise:
+      "A successor is saved only over what was spent for it: what another program changed beside the same refresh token is kept, and another login, or none, stays as it is.",
+    room,
+  },
   "oauth-store/next-starter": {
     promise:
       "What is done next with a refresh token follows from its record alone: it is claimed, finished, waited for, put off or given up, the same by every process.",
