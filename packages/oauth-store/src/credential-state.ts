@@ -72,17 +72,23 @@ export class CredentialState<C, V> {
     trim(this.#owners, MAX_OWNERS);
   }
 
-  /** Installs what is newer than ours, and says what that means for whoever prepared something with ours. */
-  adopt(listeners: { emit(event: CredentialEvent): void }, installed: Installed<C, V>): void {
+  /** Installs what has come in the place of ours, and says when that ends what was prepared with another login. */
+  replace(listeners: { emit(event: CredentialEvent): void }, installed: Installed<C, V>): void {
     const before = this.#current;
-    const { lineage, generation } = installed.identity;
+    const { lineage } = installed.identity;
     const sameOwner = before === undefined || this.isSameOwner(before.identity.lineage, installed);
     this.install(installed);
     if (before && before.identity.lineage !== lineage)
       listeners.emit({ type: "replaced", sameOwner, lineage });
-    else if (!before || before.identity.generation !== generation) {
-      listeners.emit({ type: "adopted", lineage, generation });
-    }
+  }
+
+  /** As `replace`, for what somebody else has saved. */
+  adopt(listeners: { emit(event: CredentialEvent): void }, installed: Installed<C, V>): void {
+    const before = this.#current;
+    const { lineage, generation } = installed.identity;
+    this.replace(listeners, installed);
+    if (before && before.identity.lineage !== lineage) return;
+    if (before?.identity.generation !== generation) listeners.emit({ type: "adopted", lineage, generation });
   }
 
   clear(): void {

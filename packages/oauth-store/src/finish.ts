@@ -69,7 +69,7 @@ export async function finish<C, V>(
     engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     engine.keepSaving();
     if (!expired) return { ...next.installed, news: "refreshed" };
-    engine.state.install(next.installed);
+    engine.state.replace(engine, next.installed);
     throw transient(code, clock.wallMs());
   }
   await engine.fault("committed");
@@ -83,7 +83,7 @@ export async function finish<C, V>(
     return { ...result.installed, news: pen.header.state === "settled" ? "restored" : "refreshed" };
   }
   // A good refresh token beside a bad access token: saved, and a failure all the same.
-  if (engine.state.epoch === hold.epoch) engine.state.install(result.installed);
+  if (engine.state.epoch === hold.epoch) engine.state.replace(engine, result.installed);
   engine.emit({ type: "deferred", code, retryAtMs });
   throw transient(code, retryAtMs);
 }

@@ -156,7 +156,8 @@ export class FlightDeck<C, V> {
     const { news, ...known } = installed;
     const { lineage, generation } = known.identity;
     if (news) {
-      state.install(known);
+      // Also a login of somebody else's that was refreshed before it was ever adopted.
+      state.replace(this.#engine, known);
       this.#engine.emit({ type: news, lineage, generation });
     } else state.adopt(this.#engine, known);
     this.#backgroundFromMs = Number.NEGATIVE_INFINITY;

@@ -263,6 +263,28 @@ describe("a login made by another process", () => {
     },
   );
 
+  it.each([
+    ["is refreshed here before it is adopted", undefined],
+    ["brings a bad answer when it is refreshed here", { access_token: "at-bad", token_type: "N_A" }],
+  ])(
+    "43: that has expired by now is told as replaced as well, also when it %s",
+    proves("oauth-store/no-wrong-owner", "oauth-store/events"),
+    async (_name, answer) => {
+      const { tokens, save } = setting;
+      await save(credentialOf(tokens.authority.login(), HOUR));
+      const [running, other] = [another(), another()];
+      const a = await running.ensureFresh();
+      const issued = tokens.authority.login("f");
+      const { lineage } = await other.login({ ...credentialOf(issued), clientId: "client-2" });
+      const { refreshToken } = tokens.authority.login("f");
+      if (answer) tokens.authority.mischief.push({ json: { ...answer, refresh_token: refreshToken } });
+      await expect(running.recover(a)).rejects.toEqual(code(answer ? "TRANSIENT" : "REPLACED"));
+      expect(running.events[0]).toEqual({ type: "replaced", sameOwner: false, lineage });
+      expect(tokens.authority.presented).toEqual([issued.refreshToken]);
+      await expect(running.recover(a)).rejects.toEqual(code(answer ? "TRANSIENT" : "REPLACED"));
+    },
+  );
+
   it(
     "43: of another account is told apart where the kind knows of accounts",
     proves("oauth-store/no-wrong-owner"),
