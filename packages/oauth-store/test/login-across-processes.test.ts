@@ -177,7 +177,7 @@ describe("a login", () => {
 describe("a logout", () => {
   it(
     "71: by another process waits for the refresh under way, empties the store, and revokes what that refresh got",
-    proves("oauth-store/logout-wins", "oauth-store/login-elsewhere"),
+    proves("oauth-store/logout-wins", "oauth-store/login-elsewhere", "oauth-store/explains"),
     async () => {
       const { tokens, save, path } = setting;
       await save(credentialOf(tokens.authority.login()));
@@ -195,6 +195,8 @@ describe("a logout", () => {
       expect(other.events).toContainEqual({ type: "loggedOut", elsewhere: false });
       await expect(one.recover(b)).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
       expect(one.events).toContainEqual({ type: "loggedOut", elsewhere: true });
+      expect((await one.explain()).verdict).toBe("logged-out-elsewhere");
+      expect((await other.explain()).verdict).toBe("logged-out");
       expect(existsSync(path)).toBe(false);
       expect(tokens.authority.presented).toHaveLength(1);
     },

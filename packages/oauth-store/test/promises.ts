@@ -43,6 +43,16 @@ export const promises = {
       "explain() tells a refusal, an interrupted refresh, a reuse without our lock, a logout here, elsewhere and without our lock apart; the status carries the server's reason.",
     room,
   },
+  "oauth-store/events": {
+    promise:
+      "Whatever happens to a credential is told as a typed event, once, by the process it happens in, without a secret.",
+    room,
+  },
+  "oauth-store/settles": {
+    promise:
+      "settle() resolves when nothing of the session is under way any more; what could not be saved was tried once more, and nothing was begun.",
+    room,
+  },
   "oauth-store/nested-downwards": {
     promise:
       "A grant that needs another credential may wait for one further down only; anything else is refused at once instead of deadlocking.",
