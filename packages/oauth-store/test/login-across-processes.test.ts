@@ -124,17 +124,23 @@ describe("a login", () => {
     },
   );
 
-  it(
-    "resets a refusal, also one of the very refresh token it brings",
+  it.each([
+    ["a refusal", { status: 400, body: '{"error":"invalid_grant"}' }, "REFUSED"],
+    ["a back-off", { status: 503 }, "TRANSIENT"],
+  ])(
+    "resets %s, also of the very refresh token it brings",
     proves("oauth-store/login-wins"),
-    async () => {
+    async (_name, trick, end) => {
       const { tokens, save, session } = setting;
       const issued = tokens.authority.login();
-      await save(credentialOf(issued));
-      tokens.authority.mischief.push({ status: 400, body: '{"error":"invalid_grant"}' });
+      const credential = credentialOf(issued);
+      await save(credential);
+      tokens.authority.mischief.push(trick);
       const mine = session();
-      await expect(mine.ensureFresh()).rejects.toEqual(code("REFUSED"));
-      await another().login(credentialOf(issued));
+      for (let more = 0; more < 2; more += 1) {
+        await expect(mine.ensureFresh()).rejects.toEqual(code(end));
+      }
+      await another().login(credential);
       expect((await mine.ensureFresh()).view.accessToken).not.toBe(issued.accessToken);
       expect(tokens.authority.presented).toEqual([issued.refreshToken, issued.refreshToken]);
     },
@@ -229,14 +235,16 @@ describe("a logout", () => {
   );
 
   it(
-    "33: during a refresh that nobody waits for any more acts at once, is not undone by it, and revokes what it got",
+    "33: during a refresh of which some have left acts at once, is not undone by it, and revokes what it got",
     proves("oauth-store/logout-wins"),
     async () => {
       const { tokens, save, path } = setting;
       await save(credentialOf(tokens.authority.login()));
       const { one, call, release } = await refreshing();
+      const staying = one.ensureFresh();
       await call.leave();
       const leaving = one.logout();
+      await expect(staying).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
       await expect(one.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
       expect(existsSync(path)).toBe(true);
       release();
