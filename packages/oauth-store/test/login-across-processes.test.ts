@@ -250,6 +250,7 @@ describe("a logout", () => {
       release();
       expect(await leaving).toEqual({ removed: true, failures: [], revoked: true });
       await one.settle();
+      await expect(one.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
       expect(existsSync(path)).toBe(false);
       expect(one.revoked).toEqual(live());
       expect((await one.explain()).verdict).toBe("logged-out");

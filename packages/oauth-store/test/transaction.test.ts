@@ -48,8 +48,24 @@ function countingLocks() {
 
 // On real files under real locks, each step in turn.
 describe("a grant", () => {
+  it("that uses its own session is told so at once", proves("oauth-store/nested-downwards"), async () => {
+    const { tokens, save, session } = setting;
+    await save(credentialOf(tokens.authority.login()));
+    const grant = loopbackGrant(tokens.url);
+    const seen: unknown[] = [];
+    const mine: Session = session({
+      refreshGrant: async (input) => {
+        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+        return grant(input);
+      },
+    });
+    expect((await mine.ensureFresh()).generation).toBe(1);
+    expect(seen).toEqual([code("REENTERED")]);
+    expect(tokens.authority.presented).toHaveLength(1);
+  });
+
   it(
-    "that uses its own session, or a credential above its own, is told so at once, and locks nothing twice",
+    "that waits for a credential below its own is well; one above its own is refused at once",
     proves("oauth-store/nested-downwards"),
     async () => {
       const { tokens, save, session, store } = setting;
@@ -72,13 +88,12 @@ describe("a grant", () => {
       const upper: Session = session({
         nesting: { scope, level: "resource" },
         refreshGrant: async (input) => {
-          await upper.ensureFresh().catch(refused);
           await lower.ensureFresh();
           return grant(input);
         },
       });
       expect((await upper.ensureFresh()).generation).toBe(1);
-      expect(seen).toEqual([code("REENTERED"), code("REENTERED")]);
+      expect(seen).toEqual([code("REENTERED")]);
       expect(tokens.authority.presented).toHaveLength(2);
     },
   );
@@ -351,6 +366,28 @@ describe("a store that another program changed while the answer was on its way",
       }
       expect(tokens.authority.presented.filter((one) => one === issued.refreshToken)).toHaveLength(1);
       expect(tokens.authority.revokedFamilies.size).toBe(0);
+    },
+  );
+});
+
+describe("a grant that provably never left", () => {
+  it(
+    "leaves no doubt behind: a refusal after it is a refusal, not an interrupted refresh",
+    proves("oauth-store/next-starter", "oauth-store/interrupted-is-named"),
+    async () => {
+      const { tokens, save, session } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const clock = virtualClock();
+      const refreshGrant = async () => ({ sent: "no", code: "dns" }) as const;
+      await expect(session({ clock, refreshGrant }).ensureFresh()).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_TRANSIENT",
+        reason: "dns",
+      });
+      expect(await records()).toMatchObject([{ state: "deferred", outcomeCode: "dns" }]);
+      await clock.advance(3000);
+      tokens.authority.mischief.push({ status: 400, body: '{"error":"invalid_grant"}' });
+      await expect(session({ clock }).ensureFresh()).rejects.toEqual(code("REFUSED"));
+      expect(tokens.authority.presented).toHaveLength(1);
     },
   );
 });
