@@ -385,7 +385,7 @@ describe("a login that has ended", () => {
     "is not brought back by a session that still holds it when an old copy is restored after a logout",
     proves("oauth-store/logout-wins", "oauth-store/store-went-back"),
     async () => {
-      const { tokens, save, stored, session, path } = setting;
+      const { tokens, save, stored, session, path, events } = setting;
       await save(credentialOf(tokens.authority.login()));
       const restore = await backUp(path);
       const mine = session();
@@ -393,6 +393,7 @@ describe("a login that has ended", () => {
       await session().logout();
       await restore();
       await expect(mine.recover(b)).rejects.toEqual(code("SUPERSEDED"));
+      expect(events).toContainEqual({ type: "loggedOut", elsewhere: true });
       expect((await stored())?.accessToken).not.toBe(b.view.accessToken);
       expect(mine.snapshot()).toBeUndefined();
       expect(tokens.authority.presented).toHaveLength(1);

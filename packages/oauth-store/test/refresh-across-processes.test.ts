@@ -74,6 +74,32 @@ describe("two processes", () => {
   );
 
   it(
+    "both serve a token that is still valid at once, while one of them refreshes it, and then the new one",
+    proves("oauth-store/valid-is-served", "oauth-store/one-grant-for-all"),
+    async () => {
+      const { tokens, save } = setting;
+      const issued = tokens.authority.login();
+      // Good for a while, and better refreshed by now.
+      await save(credentialOf(issued, 200_000));
+      const kept = tokens.keepAnswers();
+      const both = [another(), another()];
+      for (const one of both) expect((await one.ensureFresh()).accessToken).toBe(issued.accessToken);
+      await tokens.server.waitFor(1);
+      for (const one of both) expect((await one.ensureFresh()).accessToken).toBe(issued.accessToken);
+      kept.release();
+      for (const one of both) await one.settle();
+      const [b, c] = await Promise.all(both.map((one) => one.ensureFresh()));
+      expect(b).toEqual(c);
+      expect(b?.generation).toBe(1);
+      expect(both.flatMap((one) => one.events.map(({ type }) => type)).sort()).toEqual([
+        "adopted",
+        "refreshed",
+      ]);
+      expect(tokens.authority.presented).toHaveLength(1);
+    },
+  );
+
+  it(
     "25: after a refusal the store is byte for byte what it was, and no process sends again",
     proves("oauth-store/refused-once"),
     async () => {

@@ -5,13 +5,17 @@ import {
   type CredentialKind,
   createCredentialNesting,
   flockProvider,
+  type HeldLock,
+  type LockProvider,
   type OAuthCredential,
   type OAuthView,
   oauthCredential,
   readSpendRecords,
   storeKey,
 } from "../src/index.ts";
-import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { fileStore } from "./support/file-store.ts";
+import { hastyLocks } from "./support/hasty-locks.ts";
+import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, SERVER, type Session } from "./support/memory-setting.ts";
 import { type ToldProcess, toldProcess } from "./support/told-process.ts";
@@ -95,6 +99,120 @@ describe("a grant", () => {
       expect((await upper.ensureFresh()).generation).toBe(1);
       expect(seen).toEqual([code("REENTERED")]);
       expect(tokens.authority.presented).toHaveLength(2);
+    },
+  );
+});
+
+describe("the time it takes", () => {
+  it(
+    "is bounded at the store as well: with 44 s gone its lock is waited for 11 s, then the successor is served unsaved",
+    proves("oauth-store/hold-limits", "oauth-store/unsaved-is-kept"),
+    async () => {
+      const { tokens, save, stored, session, home, events } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const clock = virtualClock();
+      const hasty = hastyLocks();
+      const limits: (number | undefined)[] = [];
+      const storeLock = home.file("mcp-oauth-locks", "file-store.lock");
+      const locks: LockProvider = {
+        ...hasty,
+        acquire: (path, options) => {
+          if (path === storeLock) limits.push(options?.timeoutMs);
+          return hasty.acquire(path, options);
+        },
+      };
+      let kept: HeldLock | undefined;
+      const mine = session({
+        clock,
+        locks,
+        store: fileStore(home.path, locks),
+        faultPoint: async (name) => {
+          if (name !== "sealed") return;
+          await clock.advance(44_000);
+          kept = await flockProvider().acquire(storeLock);
+        },
+      });
+      const handle = await mine.ensureFresh({ signal: new AbortController().signal });
+      expect(handle.generation).toBe(1);
+      expect(limits).toEqual([11_000]);
+      expect(events[0]).toEqual({ type: "unpersisted", code: "ERR_OAUTH_STORE_LOCK_TIMEOUT" });
+      kept?.release();
+      await mine.settle();
+      expect((await stored())?.accessToken).toBe(handle.view.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+    },
+  );
+
+  it("and with 45 s gone before the send, nothing is sent", proves("oauth-store/hold-limits"), async () => {
+    const { tokens, save, session } = setting;
+    await save(credentialOf(tokens.authority.login()));
+    const clock = virtualClock();
+    const mine = session({
+      clock,
+      faultPoint: (name) => (name === "claimed" ? clock.advance(45_000) : undefined),
+    });
+    const { signal } = new AbortController();
+    await expect(mine.ensureFresh({ signal })).rejects.toMatchObject({ reason: "slow-store" });
+    expect(tokens.authority.presented).toEqual([]);
+    expect((await session({ clock }).ensureFresh()).generation).toBe(1);
+  });
+
+  it(
+    "is waited for 30 s by a caller without a deadline; the answer is saved all the same",
+    proves("oauth-store/callers-may-leave"),
+    async () => {
+      const { tokens, save, stored, session } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const clock = virtualClock();
+      const kept = tokens.keepAnswers();
+      const mine = session({ clock });
+      const ends: unknown[] = [];
+      const call = mine.ensureFresh().catch((error: unknown) => ends.push(error));
+      await tokens.server.waitFor(1);
+      await clock.advance(29_999);
+      expect(ends).toEqual([]);
+      await clock.advance(1);
+      await call;
+      expect(ends).toEqual([code("WAIT_TIMEOUT")]);
+      kept.release();
+      await mine.settle();
+      expect((await stored())?.accessToken).toBe(mine.snapshot()?.view.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+    },
+  );
+});
+
+describe("what was pinned at a login", () => {
+  it(
+    "38, 40, 41: reaches every refresh of that login, in every session, and none of another login",
+    proves("oauth-store/pins-reach-the-grant"),
+    async () => {
+      const { tokens, session, path } = setting;
+      const grant = loopbackGrant(tokens.url);
+      const seen: unknown[] = [];
+      const refreshGrant: typeof grant = (input) => {
+        seen.push([input.pins, input.credential.issuer]);
+        return grant(input);
+      };
+      const pins = { issuer: "https://as.example", endpoint: "https://as.example/token", resource: "r" };
+      const mine = session({ refreshGrant });
+      await mine.login(credentialOf(tokens.authority.login()), { pins });
+      await mine.refresh();
+      const restore = await backUp(path);
+      await session({ refreshGrant }).refresh();
+      // Back to the generation before: the session that has the later one writes it again, and goes on.
+      await mine.recover(await mine.ensureFresh());
+      await restore();
+      await mine.refresh();
+      expect(seen).toEqual(Array(seen.length).fill([pins, "https://as.example"]));
+      expect(seen.length).toBeGreaterThan(2);
+
+      seen.length = 0;
+      const other = { ...credentialOf(tokens.authority.login()), issuer: "https://other.example" };
+      await session().login(other);
+      await session({ refreshGrant }).ensureFresh();
+      expect(seen).toEqual([[{}, "https://other.example"]]);
+      expect(tokens.authority.revokedFamilies.size).toBe(0);
     },
   );
 });
