@@ -45,7 +45,7 @@ export const promises = {
   },
   "oauth-store/events": {
     promise:
-      "Whatever happens to a credential is told as a typed event, once, by the process it happens in, without a secret.",
+      "Whatever happens to a credential is told as a typed event by the process that meets it; another login in its place is told before anything else of it.",
     room,
   },
   "oauth-store/settles": {
