@@ -488,6 +488,34 @@ describe("a store that another program changed while the answer was on its way",
   );
 });
 
+describe("a store that went back, and moves on while the newer generation is written again", () => {
+  it(
+    "keeps what was put there since",
+    proves("oauth-store/compare-and-swap", "oauth-store/store-went-back"),
+    async () => {
+      const { tokens, save, stored, session, path } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const restore = await backUp(path);
+      const theirs = tokens.authority.login();
+      let wentBack = false;
+      const mine = session({
+        faultPoint: async (name) => {
+          if (name !== "judged" || !wentBack) return;
+          wentBack = false;
+          await save(credentialOf(theirs, HOUR));
+        },
+      });
+      const b = await mine.ensureFresh();
+      await mine.recover(b);
+      await restore();
+      wentBack = true;
+      expect((await mine.refresh()).view.accessToken).toBe(theirs.accessToken);
+      expect((await stored())?.refreshToken).toBe(theirs.refreshToken);
+      expect(tokens.authority.presented).toHaveLength(2);
+    },
+  );
+});
+
 describe("a grant that provably never left", () => {
   it(
     "leaves no doubt behind: a refusal after it is a refusal, not an interrupted refresh",

@@ -1,4 +1,10 @@
-import { type CredentialStore, createCredentialSession, oauthCredential, storeKey } from "../../src/index.ts";
+import {
+  type CredentialClock,
+  type CredentialStore,
+  createCredentialSession,
+  oauthCredential,
+  storeKey,
+} from "../../src/index.ts";
 import { fileStore } from "../support/file-store.ts";
 
 /** A program that has nothing to do any more but what its session still owes. Nobody waits for anything. */
@@ -12,11 +18,21 @@ const store: CredentialStore = {
     return failures >= 0 ? Promise.reject(new Error("not now")) : inner.update(...given);
   },
 };
+/** Timers that keep no process running, as a caller's own may be. */
+const idleClock: CredentialClock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};
 const session = createCredentialSession({
   kind: oauthCredential,
   store,
   key: storeKey("mock", "https://mcp.example/mcp"),
   home,
+  clock: what === "login" ? undefined : idleClock,
   refreshGrant: async () => {
     await new Promise((resolve) => setTimeout(resolve, 100).unref());
     const answer = { access_token: "at-received", refresh_token: "rt-received-and-not-to-be-lost" };
