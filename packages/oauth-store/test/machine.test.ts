@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { proves } from "@hawser/test-kit";
+import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type JsonValue, type OAuthCredential, oauthCredential, readSpendRecords } from "../src/index.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
@@ -12,6 +12,7 @@ import { credentialOf, KEY } from "./support/memory-setting.ts";
 const HOUR = 3_600_000;
 const MACHINE = new URL("./children/machine-child.ts", import.meta.url);
 const ENDING = new URL("./children/ending-child.ts", import.meta.url);
+const SETTLING = new URL("./children/settling-child.ts", import.meta.url);
 const WORKER = new URL("./children/session-worker.ts", import.meta.url);
 const NODE = ["--conditions=hawser-source", "--disable-warning=ExperimentalWarning"];
 
@@ -155,13 +156,46 @@ describe("a program that has nothing else to do", () => {
     expect(records.map((record) => record.state)).toEqual(["settled"]);
   });
 
+  it.each(["login", "failing login"])(
+    "does not end before what a %s brought is saved",
+    proves("oauth-store/stays-to-save"),
+    async (what) => {
+      const credential = credentialOf(setting.tokens.authority.login(), HOUR);
+      await end(what, credential);
+      expect((await setting.stored())?.accessToken).toBe(credential.accessToken);
+    },
+  );
+
+  it("does not end in the middle of a logout", proves("oauth-store/stays-to-save"), async () => {
+    const { tokens, save, stored, session } = setting;
+    const credential = credentialOf(tokens.authority.login(), HOUR);
+    await save(credential);
+    await end("logout", credential);
+    expect(await stored()).toBeUndefined();
+    expect((await session().explain()).verdict).toBe("logged-out-elsewhere");
+  });
+
   it(
-    "does not end before a login that could not be saved at once is saved",
+    "and is told to end settles first what it has sent: the answer is saved",
     proves("oauth-store/stays-to-save"),
     async () => {
-      const credential = credentialOf(setting.tokens.authority.login(), HOUR);
-      await end("login", credential);
-      expect((await setting.stored())?.accessToken).toBe(credential.accessToken);
+      const { home, tokens, save, stored, watch } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const kept = tokens.keepAnswers();
+      const child = spawnChild({ script: SETTLING });
+      try {
+        child.send({ home: home.path, key: KEY, tokenUrl: tokens.url });
+        await tokens.server.waitFor(1);
+        child.process.kill("SIGTERM");
+        expect(await child.receive()).toBe("settling");
+        kept.release();
+        expect(await child.exited).toMatchObject({ code: 0 });
+      } finally {
+        await child.kill();
+        watch.child(child);
+      }
+      expect(tokens.authority.isLive((await stored())?.refreshToken)).toBe(true);
+      expect(tokens.authority.presented).toHaveLength(1);
     },
   );
 });

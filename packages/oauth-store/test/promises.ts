@@ -69,7 +69,7 @@ export const promises = {
   },
   "oauth-store/stays-to-save": {
     promise:
-      "A process does not end by running out of work between a send and its save, or with a login that could not be saved yet.",
+      "A process does not end by running out of work between a send and its save, in a logout, or with a login that is not saved yet; one that is told to end settles first what it has sent.",
     room,
   },
   "oauth-store/durable-order": {

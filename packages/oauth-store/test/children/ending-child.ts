@@ -7,15 +7,21 @@ import {
 } from "../../src/index.ts";
 import { fileStore } from "../support/file-store.ts";
 
-/** A program that has nothing to do any more but what its session still owes. Nobody waits for anything. */
+/**
+ * A program that has nothing to do any more but what its session still owes. Nobody waits for anything, and neither
+ * its grant nor its store keeps a process running while it waits.
+ */
 const [, , what = "", home = "", entry = "{}"] = process.argv;
 const inner = fileStore(home);
-let failures = what === "login" ? 3 : 0;
+const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100).unref());
+let failures = what === "failing login" ? 3 : 0;
 const store: CredentialStore = {
   ...inner,
-  update: (...given) => {
+  update: async (...given) => {
     failures -= 1;
-    return failures >= 0 ? Promise.reject(new Error("not now")) : inner.update(...given);
+    if (failures >= 0) throw new Error("not now");
+    await aWhile();
+    return inner.update(...given);
   },
 };
 /** Timers that keep no process running, as a caller's own may be. */
@@ -34,10 +40,12 @@ const session = createCredentialSession({
   home,
   clock: what === "login" ? undefined : idleClock,
   refreshGrant: async () => {
-    await new Promise((resolve) => setTimeout(resolve, 100).unref());
+    await aWhile();
     const answer = { access_token: "at-received", refresh_token: "rt-received-and-not-to-be-lost" };
     return { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(answer)) };
   },
 });
-if (what === "login") void session.login(oauthCredential.parse(JSON.parse(entry)));
-else void session.ensureFresh();
+if (what.endsWith("login")) void session.login(oauthCredential.parse(JSON.parse(entry)));
+else if (what === "logout") void session.logout();
+// With a signal, so that no deadline of ours runs.
+else void session.ensureFresh({ signal: new AbortController().signal });
