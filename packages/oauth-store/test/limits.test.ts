@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type CredentialKind,
   createCredentialNesting,
-  createMemoryStore,
   flockProvider,
   type OAuthCredential,
   type OAuthView,
@@ -13,9 +12,10 @@ import {
   type SpendSummary,
   type StoreUpdateOptions,
 } from "../src/index.ts";
+import { bothSettings } from "./support/disk-setting.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
-import { credentialOf, KEY, memorySetting, type Session } from "./support/memory-setting.ts";
+import { credentialOf, KEY, type Session } from "./support/memory-setting.ts";
 import { uselessLocks } from "./support/useless-locks.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
@@ -29,13 +29,13 @@ beforeEach(async () => {
 });
 afterEach(() => setting[Symbol.asyncDispose]());
 
-describe("the time one refresh may take", () => {
+describe.each(bothSettings)("the time one refresh may take, %s", (_where, newSetting) => {
   it(
     "ends the wait for an answer 45 s after the lock, and gives the lock back",
     proves("oauth-store/hold-limits"),
     async () => {
       const clock = virtualClock();
-      const store = memorySetting();
+      const store = newSetting();
       await store.save(credentialOf(store.authority.login()));
       const aborted: boolean[] = [];
       const { promise: asked, resolve } = Promise.withResolvers<void>();
@@ -70,7 +70,7 @@ describe("the time one refresh may take", () => {
     proves("oauth-store/hold-limits"),
     async () => {
       const clock = virtualClock();
-      const store = memorySetting({
+      const store = newSetting({
         clock,
         faultPoint: (name) => (name === "claimed" ? clock.advance(45_000) : undefined),
       });
@@ -88,11 +88,10 @@ describe("the time one refresh may take", () => {
     async () => {
       const clock = virtualClock();
       const limits: (number | undefined)[] = [];
-      const inner = createMemoryStore();
       let busy = true;
-      const store = memorySetting({
+      const store = newSetting({
         clock,
-        store: {
+        wrap: (inner) => ({
           ...inner,
           update: (key, change, options: StoreUpdateOptions = {}) => {
             limits.push(options.lockTimeoutMs);
@@ -100,7 +99,7 @@ describe("the time one refresh may take", () => {
               ? Promise.reject(new Error("busy"))
               : inner.update(key, change, options);
           },
-        },
+        }),
         faultPoint: (name) => (name === "sealed" && busy ? clock.advance(44_000) : undefined),
       });
       await store.save(credentialOf(store.authority.login()));
@@ -125,7 +124,7 @@ describe("the time one refresh may take", () => {
     async () => {
       const clock = virtualClock();
       const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-      const store = memorySetting({ clock });
+      const store = newSetting({ clock });
       await store.save(credentialOf(store.authority.login()));
       const mine = store.session({
         refreshGrant: async ({ refreshToken }) => {
@@ -248,13 +247,13 @@ describe("two stores for one credential", () => {
   );
 });
 
-describe("a clock that jumps a day", () => {
+describe.each(bothSettings)("a clock that jumps a day, %s", (_where, newSetting) => {
   it.each([DAY, -DAY])(
     "by %d ms, and back, costs one refresh at most and no login",
     proves("oauth-store/clock-jumps"),
     async (jumpMs) => {
       const clock = virtualClock();
-      const store = memorySetting({ clock });
+      const store = newSetting({ clock });
       const mine = store.session();
       await mine.login(credentialOf(store.authority.login(), HOUR));
       clock.jump(jumpMs);
@@ -278,7 +277,7 @@ describe("a clock that jumps a day", () => {
     proves("oauth-store/clock-jumps"),
     async (jumpMs) => {
       const clock = virtualClock();
-      const store = memorySetting({ clock });
+      const store = newSetting({ clock });
       await store.save(credentialOf(store.authority.login(), -2 * DAY));
       store.authority.mischief.push({ status: 500 });
       await expect(store.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
@@ -339,15 +338,15 @@ describe("a successor that only one process has", () => {
     },
   );
 
-  it(
-    "that belongs to another account is given up, and not asked for again",
+  it.each(bothSettings)(
+    "that belongs to another account is given up, and not asked for again, %s",
     proves("oauth-store/no-wrong-owner"),
-    async () => {
+    async (_where, newSetting) => {
       const kind: CredentialKind<OAuthCredential, OAuthView> = {
         ...oauthCredential,
         validate: () => ({ outcome: "wrong-account" }),
       };
-      const store = memorySetting({ kind });
+      const store = newSetting({ kind });
       await store.save(credentialOf({ accessToken: "at-0", refreshToken: "rt-short" }));
       store.authority.mischief.push({ json: { access_token: "a", refresh_token: "rt-of-somebody-else" } });
       for (let more = 0; more < 3; more += 1) {
@@ -400,11 +399,11 @@ describe("a login that has ended", () => {
     },
   );
 
-  it(
-    "is not spent: a logout while the claim is made keeps the grant from being sent",
+  it.each(bothSettings)(
+    "is not spent: a logout while the claim is made keeps the grant from being sent, %s",
     proves("oauth-store/logout-wins"),
-    async () => {
-      const store = memorySetting();
+    async (_where, newSetting) => {
+      const store = newSetting();
       await store.save(credentialOf(store.authority.login()));
       let leaving: Promise<unknown> | undefined;
       const mine: Session = store.session({
@@ -464,56 +463,66 @@ describe("explain", () => {
     },
   );
 
-  it("and the status carry the reason that the server gave", proves("oauth-store/explains"), async () => {
-    const store = memorySetting();
-    await store.save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
-    await expect(store.session().ensureFresh()).rejects.toEqual(code("REFUSED"));
-    expect((await store.session().status()).failure).toEqual({
-      code: "ERR_OAUTH_STORE_REFUSED",
-      permanent: true,
-      reason: "invalid_grant",
-    });
-    await store.save(credentialOf(store.authority.login()));
-    store.authority.mischief.push({ status: 503 });
-    await expect(store.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
-    expect((await store.session().status()).failure).toMatchObject({ permanent: false, reason: "http-503" });
-  });
-});
-
-describe("an access token that was rejected and is issued again", () => {
-  it(
-    "is not sent again: its new refresh token is kept, as a failure with back-off",
-    proves("oauth-store/odd-answers"),
-    async () => {
-      const clock = virtualClock();
-      const store = memorySetting({ clock });
-      const issued = store.authority.login("f");
-      const mine = store.session();
-      await mine.login(credentialOf(issued, HOUR));
-      const a = await mine.ensureFresh();
-      const next = store.authority.login("f");
-      store.authority.mischief.push({
-        json: { access_token: issued.accessToken, refresh_token: next.refreshToken, expires_in: 3600 },
+  it.each(bothSettings)(
+    "and the status carry the reason that the server gave, %s",
+    proves("oauth-store/explains"),
+    async (_where, newSetting) => {
+      const store = newSetting();
+      await store.save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
+      await expect(store.session().ensureFresh()).rejects.toEqual(code("REFUSED"));
+      expect((await store.session().status()).failure).toEqual({
+        code: "ERR_OAUTH_STORE_REFUSED",
+        permanent: true,
+        reason: "invalid_grant",
       });
-      await expect(mine.recover(a)).rejects.toMatchObject({ reason: "no-progress", retry: "after" });
-      await expect(mine.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
-      expect((await store.stored())?.refreshToken).toBe(next.refreshToken);
-      await clock.advance(5000);
-      expect((await mine.ensureFresh()).view.accessToken).not.toBe(issued.accessToken);
-      expect(store.authority.presented).toEqual([issued.refreshToken, next.refreshToken]);
+      await store.save(credentialOf(store.authority.login()));
+      store.authority.mischief.push({ status: 503 });
+      await expect(store.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      expect((await store.session().status()).failure).toMatchObject({
+        permanent: false,
+        reason: "http-503",
+      });
     },
   );
 });
 
-describe(createCredentialNesting, () => {
+describe.each(bothSettings)(
+  "an access token that was rejected and is issued again, %s",
+  (_where, newSetting) => {
+    it(
+      "is not sent again: its new refresh token is kept, as a failure with back-off",
+      proves("oauth-store/odd-answers"),
+      async () => {
+        const clock = virtualClock();
+        const store = newSetting({ clock });
+        const issued = store.authority.login("f");
+        const mine = store.session();
+        await mine.login(credentialOf(issued, HOUR));
+        const a = await mine.ensureFresh();
+        const next = store.authority.login("f");
+        store.authority.mischief.push({
+          json: { access_token: issued.accessToken, refresh_token: next.refreshToken, expires_in: 3600 },
+        });
+        await expect(mine.recover(a)).rejects.toMatchObject({ reason: "no-progress", retry: "after" });
+        await expect(mine.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        expect((await store.stored())?.refreshToken).toBe(next.refreshToken);
+        await clock.advance(5000);
+        expect((await mine.ensureFresh()).view.accessToken).not.toBe(issued.accessToken);
+        expect(store.authority.presented).toEqual([issued.refreshToken, next.refreshToken]);
+      },
+    );
+  },
+);
+
+describe.each(bothSettings)("nested grants, %s", (_where, newSetting) => {
   it(
     "lets a grant wait for a credential below its own, and refuses one of its own level or above at once",
     proves("oauth-store/nested-downwards"),
     async () => {
       const scope = createCredentialNesting();
-      const below = memorySetting({ nesting: { scope, level: "account" } });
-      const above = memorySetting({ nesting: { scope, level: "resource" } });
-      const beside = memorySetting({ nesting: { scope, level: "identity-provider" } });
+      const below = newSetting({ nesting: { scope, level: "account" } });
+      const above = newSetting({ nesting: { scope, level: "resource" } });
+      const beside = newSetting({ nesting: { scope, level: "identity-provider" } });
       for (const one of [below, above, beside]) await one.save(credentialOf(one.authority.login()));
       const seen: unknown[] = [];
       const account = below.session({

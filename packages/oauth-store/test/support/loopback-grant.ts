@@ -10,9 +10,11 @@ export function loopbackGrant(url: string): RefreshGrant<OAuthCredential> {
         const pieces: Buffer[] = [];
         answer.on("data", (piece: Buffer) => pieces.push(piece));
         answer.on("error", lost);
-        answer.on("end", () =>
-          resolve({ sent: "yes", status: answer.statusCode ?? 0, body: Buffer.concat(pieces) }),
-        );
+        answer.on("end", () => {
+          const waitS = Number(answer.headers["retry-after"]);
+          const retryAtMs = waitS > 0 ? Date.now() + waitS * 1000 : undefined;
+          resolve({ sent: "yes", status: answer.statusCode ?? 0, body: Buffer.concat(pieces), retryAtMs });
+        });
       });
       post.on("error", lost);
       post.end(JSON.stringify({ refresh_token: refreshToken }));

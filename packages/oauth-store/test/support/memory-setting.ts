@@ -37,18 +37,27 @@ export function credentialOf(
   };
 }
 
-/** Sessions on one store and one authority, with every event and grant recorded. */
-export function memorySetting(over: Partial<SessionOptions> & { store?: CredentialStore } = {}): {
+export type SettingOptions = Partial<SessionOptions> & {
+  /** Changes the setting's own store. */
+  readonly wrap?: (inner: CredentialStore) => CredentialStore;
+};
+
+export interface Setting {
   store: CredentialStore;
   authority: RotatingAuthority;
   events: CredentialEvent[];
   grants: RefreshGrantInput<OAuthCredential>[];
+  sessions: readonly Session[];
   session(options?: Partial<SessionOptions>): Session;
   save(credential: OAuthCredential): Promise<void>;
   stored(): Promise<OAuthCredential | undefined>;
-} {
+}
+
+/** Sessions on one store and one authority, with every event and grant recorded. */
+export function memorySetting({ wrap = (store) => store, ...over }: SettingOptions = {}): Setting {
   const authority = new RotatingAuthority();
-  const store = over.store ?? createMemoryStore();
+  const store = over.store ?? wrap(createMemoryStore());
+  const sessions: Session[] = [];
   const events: CredentialEvent[] = [];
   const grants: RefreshGrantInput<OAuthCredential>[] = [];
   const watch = new SecretWatch();
@@ -61,6 +70,7 @@ export function memorySetting(over: Partial<SessionOptions> & { store?: Credenti
     authority,
     events,
     grants,
+    sessions,
     session(options = {}) {
       const session = createCredentialSession({
         kind: oauthCredential,
@@ -76,6 +86,7 @@ export function memorySetting(over: Partial<SessionOptions> & { store?: Credenti
         ...options,
       });
       session.onEvent((event) => events.push(event));
+      sessions.push(session);
       return watch.session(session);
     },
     save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),

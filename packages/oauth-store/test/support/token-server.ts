@@ -11,8 +11,7 @@ export interface TokenServer {
   close(): Promise<void>;
 }
 
-export async function startTokenServer(): Promise<TokenServer> {
-  const authority = new RotatingAuthority();
+export async function startTokenServer(authority = new RotatingAuthority()): Promise<TokenServer> {
   let kept: Promise<void> | undefined;
   const server = await startScriptedServer({
     handler: async (seen, exchange) => {
@@ -23,7 +22,10 @@ export async function startTokenServer(): Promise<TokenServer> {
         exchange.socket.destroy();
         return undefined;
       }
-      return { status: answer.status, body: answer.body, headers: { "x-correlation": "corr-1" } };
+      const headers: Record<string, string> = { "x-correlation": "corr-1" };
+      if (answer.retryAtMs !== undefined)
+        headers["retry-after"] = String(Math.round((answer.retryAtMs - Date.now()) / 1000));
+      return { status: answer.status, body: answer.body, headers };
     },
   });
   return {

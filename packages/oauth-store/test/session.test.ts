@@ -3,21 +3,20 @@ import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import {
   type CredentialKind,
-  createCredentialSession,
-  createMemoryStore,
   type OAuthCredential,
   type OAuthView,
   oauthCredential,
   type SpendSummary,
 } from "../src/index.ts";
-import { credentialOf, KEY, memorySetting, type Session } from "./support/memory-setting.ts";
+import { bothSettings } from "./support/disk-setting.ts";
+import { credentialOf, KEY, type Session, type Setting } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const HOUR = 3_600_000;
 
 async function signedIn(
-  setting: ReturnType<typeof memorySetting>,
+  setting: Setting,
   leftMs = HOUR,
 ): Promise<{ mine: Session; issued: { accessToken: string; refreshToken: string } }> {
   const issued = setting.authority.login();
@@ -26,12 +25,12 @@ async function signedIn(
   return { mine, issued };
 }
 
-describe(createCredentialSession, () => {
+describe.each(bothSettings)("a session %s", (_where, newSetting) => {
   it(
     "refreshes an expired credential once for 50 callers",
     proves("oauth-store/one-grant-for-all"),
     async () => {
-      const { session, save, authority, stored, events } = memorySetting();
+      const { session, save, authority, stored, events } = newSetting();
       await save(credentialOf(authority.login()));
       const mine = session();
       const handles = await Promise.all(Array.from({ length: 50 }, () => mine.ensureFresh()));
@@ -44,7 +43,7 @@ describe(createCredentialSession, () => {
   );
 
   it("says that a login is needed where there is none", proves("oauth-store/nothing-to-spend"), async () => {
-    const { session, grants } = memorySetting();
+    const { session, grants } = newSetting();
     await expect(session().ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
     expect(grants).toEqual([]);
   });
@@ -53,7 +52,7 @@ describe(createCredentialSession, () => {
     "serves a token that is still valid at once and refreshes it in the background",
     proves("oauth-store/valid-is-served"),
     async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       const issued = setting.authority.login();
       await setting.save(credentialOf(issued, 200_000));
       const other = setting.session();
@@ -69,18 +68,20 @@ describe(createCredentialSession, () => {
     proves("oauth-store/callers-may-leave"),
     async () => {
       const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-      const setting = memorySetting();
+      const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+      const setting = newSetting();
       const { authority, save, session, stored } = setting;
       await save(credentialOf(authority.login()));
       const mine = session({
         refreshGrant: async ({ refreshToken }) => {
+          ask();
           await gate;
           return authority.grant(refreshToken);
         },
       });
       const leaving = new AbortController();
       const call = mine.ensureFresh({ signal: leaving.signal });
-      await new Promise((resolve) => setImmediate(resolve));
+      await asked;
       leaving.abort(new Error("gave up"));
       await expect(call).rejects.toThrow("gave up");
       open();
@@ -95,7 +96,7 @@ describe(createCredentialSession, () => {
       "answers a late rejection with what replaced the token, and sends nothing",
       proves("oauth-store/late-rejection-adopts"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const b = await mine.recover(a);
@@ -110,7 +111,7 @@ describe(createCredentialSession, () => {
       "spends once for any number of concurrent rejections of one generation",
       proves("oauth-store/one-grant-for-all"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const all = await Promise.all(Array.from({ length: 20 }, () => mine.recover(a)));
@@ -123,7 +124,7 @@ describe(createCredentialSession, () => {
       "adopts what another session saved, without a grant",
       proves("oauth-store/late-rejection-adopts"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const other = setting.session();
         const a = await other.ensureFresh();
@@ -137,7 +138,7 @@ describe(createCredentialSession, () => {
       "starts one more flight when the one it joined brings the rejected generation",
       proves("oauth-store/flight-tail"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { authority } = setting;
         const { promise: gate, resolve: open } = Promise.withResolvers<void>();
         let atGate = 0;
@@ -167,7 +168,7 @@ describe(createCredentialSession, () => {
       "does not hand one owner's operation another owner's credential",
       proves("oauth-store/no-wrong-owner"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const other = setting.session();
@@ -185,7 +186,7 @@ describe(createCredentialSession, () => {
       "takes a new login of the same owner for the rejected one",
       proves("oauth-store/login-elsewhere"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const again = setting.authority.login();
@@ -199,7 +200,7 @@ describe(createCredentialSession, () => {
       "gives up on a server that rejects what was just issued, after one more refresh",
       proves("oauth-store/fresh-rejection-bounded"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         let handle = await mine.ensureFresh();
         handle = await mine.recover(handle); // a login's token does not count
@@ -218,7 +219,7 @@ describe(createCredentialSession, () => {
       "does not serve a rejected token while it waits out a back-off",
       proves("oauth-store/rejected-is-not-served"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         setting.authority.mischief.push({ status: 500 });
         const a = await mine.ensureFresh();
@@ -230,7 +231,7 @@ describe(createCredentialSession, () => {
   });
 
   it("8 forced refreshes at once spend once", proves("oauth-store/one-grant-for-all"), async () => {
-    const setting = memorySetting();
+    const setting = newSetting();
     const { mine } = await signedIn(setting);
     const all = await Promise.all(Array.from({ length: 8 }, () => mine.refresh()));
     expect(new Set(all).size).toBe(1);
@@ -243,7 +244,7 @@ describe(createCredentialSession, () => {
       "a refusal is sent once, and told again to everybody without sending",
       proves("oauth-store/refused-once"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         await setting.save(
           credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }),
         );
@@ -268,7 +269,7 @@ describe(createCredentialSession, () => {
       proves("oauth-store/back-off-shared"),
       async () => {
         const clock = steppingClock();
-        const setting = memorySetting({ clock });
+        const setting = newSetting({ clock });
         await setting.save(credentialOf(setting.authority.login()));
         setting.authority.mischief.push({ status: 500 }, { status: 503 });
         for (let more = 0; more < 3; more += 1) {
@@ -295,7 +296,7 @@ describe(createCredentialSession, () => {
       proves("oauth-store/back-off-shared"),
       async () => {
         const clock = steppingClock();
-        const setting = memorySetting({ clock });
+        const setting = newSetting({ clock });
         await setting.save(credentialOf(setting.authority.login()));
         for (let i = 0; i < 100; i += 1) setting.authority.mischief.push({ status: 500 });
         for (let second = 0; second < 600; second += 1) {
@@ -315,7 +316,7 @@ describe(createCredentialSession, () => {
       proves("oauth-store/back-off-shared"),
       async () => {
         const clock = steppingClock();
-        const setting = memorySetting({ clock });
+        const setting = newSetting({ clock });
         await setting.save(credentialOf(setting.authority.login()));
         setting.authority.mischief.push({ status: 429, retryAtMs: Date.now() + 60_000 });
         await expect(setting.session().ensureFresh()).rejects.toEqual(code("TRANSIENT"));
@@ -339,7 +340,7 @@ describe(createCredentialSession, () => {
       proves("oauth-store/transient-is-not-permanent"),
       async (_name, trick) => {
         const clock = steppingClock();
-        const setting = memorySetting({ clock });
+        const setting = newSetting({ clock });
         const issued = setting.authority.login();
         await setting.save(credentialOf(issued));
         setting.authority.mischief.push(trick);
@@ -355,7 +356,7 @@ describe(createCredentialSession, () => {
       "a token still valid is served through a failing refresh it would have waited for",
       proves("oauth-store/valid-is-served"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const issued = setting.authority.login();
         await setting.save(credentialOf(issued, 20_000));
         setting.authority.mischief.push({ status: 500 });
@@ -369,7 +370,7 @@ describe(createCredentialSession, () => {
       proves("oauth-store/odd-answers"),
       async () => {
         const clock = steppingClock();
-        const setting = memorySetting({ clock });
+        const setting = newSetting({ clock });
         const issued = setting.authority.login("f");
         await setting.save(credentialOf(issued));
         const next = setting.authority.login("f");
@@ -390,7 +391,7 @@ describe(createCredentialSession, () => {
     );
 
     it("the same tokens again are no progress", proves("oauth-store/odd-answers"), async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       const { mine, issued } = await signedIn(setting);
       setting.authority.mischief.push({
         json: { access_token: issued.accessToken, refresh_token: issued.refreshToken, expires_in: 60 },
@@ -402,7 +403,7 @@ describe(createCredentialSession, () => {
       "a server that does not rotate can be asked again and again",
       proves("oauth-store/not-rotating"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine, issued } = await signedIn(setting);
         for (let round = 1; round <= 3; round += 1) {
           setting.authority.mischief.push({ json: { access_token: `at-round-${round}`, expires_in: 3600 } });
@@ -424,7 +425,7 @@ describe(createCredentialSession, () => {
               ? { outcome: "wrong-account" }
               : { outcome: "usable", lifetimeMs: HOUR },
         };
-        const setting = memorySetting({ kind });
+        const setting = newSetting({ kind });
         await setting.save(credentialOf(setting.authority.login()));
         setting.authority.mischief.push({
           json: { access_token: "somebody-else", refresh_token: "rt-of-somebody-else-0000000" },
@@ -444,7 +445,7 @@ describe(createCredentialSession, () => {
       "has nothing to spend: says so and sends nothing",
       proves("oauth-store/nothing-to-spend"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         await setting.save(credentialOf({ accessToken: "at-only" }));
         await expect(setting.session().ensureFresh()).rejects.toMatchObject({
           code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
@@ -460,7 +461,7 @@ describe(createCredentialSession, () => {
     it("a logout during a refresh is not undone by it", proves("oauth-store/logout-wins"), async () => {
       const { promise: gate, resolve: open } = Promise.withResolvers<void>();
       const revoked: (string | undefined)[] = [];
-      const setting = memorySetting();
+      const setting = newSetting();
       await setting.save(credentialOf(setting.authority.login()));
       const mine = setting.session({
         refreshGrant: async ({ refreshToken }) => {
@@ -488,7 +489,7 @@ describe(createCredentialSession, () => {
 
     it("a login during a refresh wins", proves("oauth-store/login-wins"), async () => {
       const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-      const setting = memorySetting();
+      const setting = newSetting();
       await setting.save(credentialOf(setting.authority.login()));
       const mine = setting.session({
         refreshGrant: async ({ refreshToken }) => {
@@ -513,14 +514,13 @@ describe(createCredentialSession, () => {
       "a login is saved although the refresh it overtook could not be",
       proves("oauth-store/login-wins"),
       async () => {
-        const inner = createMemoryStore();
         let failures = 0;
-        const setting = memorySetting({
-          store: {
+        const setting = newSetting({
+          wrap: (inner) => ({
             ...inner,
-            update: (...all: Parameters<typeof inner.update>) =>
+            update: (...all) =>
               failures-- > 0 ? Promise.reject(new Error("with a secret")) : inner.update(...all),
-          },
+          }),
         });
         await setting.save(credentialOf(setting.authority.login()));
         failures = 1;
@@ -543,7 +543,7 @@ describe(createCredentialSession, () => {
       "of a logout and a login called in turn, the later one stands",
       proves("oauth-store/login-wins", "oauth-store/logout-wins"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const again = setting.authority.login();
         const out = mine.logout();
@@ -566,20 +566,18 @@ describe(createCredentialSession, () => {
       "a logout that cannot empty the store says so, and this process stays logged out",
       proves("oauth-store/logout-wins"),
       async () => {
-        const inner = createMemoryStore();
         let failing = false;
-        const setting = memorySetting({
-          store: {
+        const setting = newSetting({
+          wrap: (inner) => ({
             ...inner,
-            update: (...all: Parameters<typeof inner.update>) =>
-              failing ? Promise.reject(new Error("with a secret")) : inner.update(...all),
-          },
+            update: (...all) => (failing ? Promise.reject(new Error("with a secret")) : inner.update(...all)),
+          }),
         });
         const { mine } = await signedIn(setting);
         failing = true;
         expect(await mine.logout()).toEqual({
           removed: false,
-          failures: [{ store: "memory", code: "unknown" }],
+          failures: [{ store: setting.store.name, code: "unknown" }],
         });
         await expect(mine.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
         failing = false;
@@ -593,7 +591,7 @@ describe(createCredentialSession, () => {
       "a logout in another session ends this one at its next need, without a grant",
       proves("oauth-store/login-elsewhere"),
       async () => {
-        const setting = memorySetting();
+        const setting = newSetting();
         const { mine } = await signedIn(setting);
         const a = await mine.ensureFresh();
         await setting.session().logout();
@@ -604,7 +602,7 @@ describe(createCredentialSession, () => {
     );
 
     it("a login resets a refusal", proves("oauth-store/login-wins"), async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       await setting.save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
       const mine = setting.session();
       await expect(mine.ensureFresh()).rejects.toEqual(code("REFUSED"));
@@ -627,7 +625,7 @@ describe(createCredentialSession, () => {
           expiresAtMs: at.receivedAtMs - 1,
         }),
       };
-      const setting = memorySetting({ kind });
+      const setting = newSetting({ kind });
       await setting.save(credentialOf(setting.authority.login()));
       for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
       expect(setting.authority.presented).toHaveLength(1);
@@ -638,7 +636,7 @@ describe(createCredentialSession, () => {
     "does not send what the store no longer holds when the claim stands",
     proves("oauth-store/login-wins"),
     async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       const { authority } = setting;
       await setting.save(credentialOf(authority.login()));
       const theirs = authority.login();
@@ -660,7 +658,7 @@ describe(createCredentialSession, () => {
     async () => {
       const clock = steppingClock();
       let jumps = 0;
-      const setting = memorySetting({
+      const setting = newSetting({
         clock,
         faultPoint: (name) => {
           if (name === "checked" && jumps++ === 0) clock.jump(5000);
@@ -677,13 +675,12 @@ describe(createCredentialSession, () => {
     "a store that cannot be read is no reason to log out or to use another",
     proves("oauth-store/store-unreadable"),
     async () => {
-      const inner = createMemoryStore();
       let failing = false;
-      const setting = memorySetting({
-        store: {
+      const setting = newSetting({
+        wrap: (inner) => ({
           ...inner,
           read: (key: string) => (failing ? Promise.reject(new Error("with a secret")) : inner.read(key)),
-        },
+        }),
       });
       const { mine } = await signedIn(setting);
       const a = await mine.ensureFresh();
@@ -697,7 +694,7 @@ describe(createCredentialSession, () => {
   );
 
   it("gives refreshes what was pinned at login", proves("oauth-store/pins-reach-the-grant"), async () => {
-    const setting = memorySetting();
+    const setting = newSetting();
     const mine = setting.session();
     await mine.login(credentialOf(setting.authority.login(), HOUR), {
       pins: { endpoint: "https://as.example/token" },
@@ -710,7 +707,7 @@ describe(createCredentialSession, () => {
   });
 
   it("a listener that throws is not heard again, and breaks nothing", async () => {
-    const setting = memorySetting();
+    const setting = newSetting();
     const { mine } = await signedIn(setting);
     let heard = 0;
     mine.onEvent(() => {
@@ -728,7 +725,7 @@ describe(createCredentialSession, () => {
     async () => {
       const { AsyncLocalStorage } = await import("node:async_hooks");
       const who = new AsyncLocalStorage<string>();
-      const setting = memorySetting();
+      const setting = newSetting();
       const seen: (string | undefined)[] = [];
       const mine = who.run("creator", () =>
         setting.session({
@@ -745,7 +742,7 @@ describe(createCredentialSession, () => {
   );
 
   it("a caller whose signal has ended already starts nothing, and nothing is left unhandled", async () => {
-    const setting = memorySetting();
+    const setting = newSetting();
     const mine = setting.session();
     const signal = AbortSignal.abort(new Error("too late"));
     await expect(mine.ensureFresh({ signal })).rejects.toThrow("too late");
@@ -760,7 +757,7 @@ describe(createCredentialSession, () => {
     "respects the times in an entry that somebody changed by hand",
     proves("oauth-store/lifetimes"),
     async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       const { issued } = await signedIn(setting);
       await setting.save(credentialOf(issued, -1));
       await setting.session().ensureFresh();
@@ -769,7 +766,7 @@ describe(createCredentialSession, () => {
   );
 
   it("a closed session says so", async () => {
-    const setting = memorySetting();
+    const setting = newSetting();
     const { mine } = await signedIn(setting);
     await mine[Symbol.asyncDispose]();
     await expect(mine.ensureFresh()).rejects.toEqual(code("CLOSED"));
@@ -779,7 +776,7 @@ describe(createCredentialSession, () => {
     "a session used from inside its own grant is told so",
     proves("oauth-store/nested-downwards"),
     async () => {
-      const setting = memorySetting();
+      const setting = newSetting();
       await setting.save(credentialOf(setting.authority.login()));
       const seen: unknown[] = [];
       const mine: Session = setting.session({
@@ -794,7 +791,7 @@ describe(createCredentialSession, () => {
   );
 
   it("shows no secret in what it throws, says or is", proves("oauth-store/no-secret-shown"), async () => {
-    const setting = memorySetting({ store: createMemoryStore() });
+    const setting = newSetting();
     const { mine, issued } = await signedIn(setting);
     const a = await mine.ensureFresh();
     setting.authority.mischief.push({
