@@ -411,5 +411,86 @@ describe(createCredentialSession, () => {
         expect(tokens.authority.presented).toHaveLength(2);
       },
     );
+
+    it(
+      "to a record that still says sealed: a process that is two generations on stays there",
+      proves("oauth-store/store-went-back"),
+      async () => {
+        const { tokens, save, stored, session, path } = setting;
+        await save(credentialOf(tokens.authority.login()));
+        const restore = await backUp(path);
+        await expect(session({ faultPoint: dying("committed") }).ensureFresh()).rejects.toThrow();
+        // It is saved, and does not come to tidying up.
+        const second = session({ faultPoint: dying("settled") });
+        const b = await second.ensureFresh();
+        const c = await second.refresh();
+        expect([b.generation, c.generation]).toEqual([1, 2]);
+        expect(await states()).toEqual(["sealed", "settled"]);
+
+        await restore();
+        const d = await second.refresh();
+        expect(d.generation).toBe(3);
+        expect((await stored())?.accessToken).toBe(d.view.accessToken);
+        expect(tokens.authority.presented).toHaveLength(3);
+        expect(tokens.authority.revokedFamilies.size).toBe(0);
+      },
+    );
+
+    it(
+      "and is written by somebody else before the newer generation can be: theirs stays",
+      proves("oauth-store/store-went-back", "oauth-store/login-wins"),
+      async () => {
+        const { tokens, save, stored, session, path } = setting;
+        await save(credentialOf(tokens.authority.login()));
+        const restore = await backUp(path);
+        const theirs = tokens.authority.login();
+        await save(credentialOf(theirs, 3_600_000));
+        const theirLogin = await backUp(path);
+        await restore();
+        let judged = 0;
+        const mine = session({
+          faultPoint: async (name) => {
+            if (name === "judged" && ++judged === 2) await theirLogin();
+          },
+        });
+        await mine.ensureFresh();
+        await restore();
+        expect((await mine.refresh()).view.accessToken).toBe(theirs.accessToken);
+        expect((await stored())?.accessToken).toBe(theirs.accessToken);
+        expect(tokens.authority.presented).toHaveLength(1);
+      },
+    );
+  });
+
+  describe("a login that could not be saved", () => {
+    it.each(["login", "logout"])(
+      "is not saved over a %s made elsewhere since",
+      proves("oauth-store/login-wins", "oauth-store/logout-wins"),
+      async (what) => {
+        const { tokens, save, stored, session, store } = setting;
+        await save(credentialOf(tokens.authority.login(), 3_600_000));
+        let isBlocked = true;
+        const first = session({
+          // Time stands still here: it saves when it is told to.
+          clock: virtualClock(),
+          store: {
+            ...store,
+            update: (...given) => (isBlocked ? Promise.reject(new Error("not now")) : store.update(...given)),
+          },
+        });
+        await first.login(credentialOf(tokens.authority.login(), 3_600_000));
+        isBlocked = false;
+        const again = tokens.authority.login();
+        const second = session();
+        if (what === "logout") await second.logout();
+        else await second.login(credentialOf(again, 3_600_000));
+        await first.settle();
+        expect((await stored())?.accessToken).toBe(what === "logout" ? undefined : again.accessToken);
+        const now = await first.refresh().catch((error: unknown) => error);
+        if (what === "logout") expect(now).toEqual(code("AUTHORIZATION_REQUIRED"));
+        else expect(now).toMatchObject({ view: { accessToken: again.accessToken } });
+        expect(tokens.authority.presented).toEqual([]);
+      },
+    );
   });
 });
