@@ -71,7 +71,9 @@ export class FlightDeck<C, V> {
 
   /** Runs work that belongs to the session; `settle` waits for it. */
   own<T>(work: () => Promise<T>): Promise<T> {
-    const running = this.#runOwned(work);
+    const running = this.#runOwned(work).catch((error: unknown) => {
+      throw asCredentialError(error);
+    });
     const done = running.then(
       () => {},
       () => {},

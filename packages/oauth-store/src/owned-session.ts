@@ -158,11 +158,11 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   }
 
   async status(): Promise<CredentialStatus<V>> {
-    return statusOf(this.#engine);
+    return this.#deck.own(() => statusOf(this.#engine));
   }
 
   async explain(): Promise<CredentialExplanation> {
-    return explain(this.#engine);
+    return this.#deck.own(() => explain(this.#engine));
   }
 
   onEvent(listener: (event: CredentialEvent) => void): () => void {

@@ -65,7 +65,10 @@ describe(flockProvider, () => {
     async () => {
       const path = home.file("a.lock");
       const first = await locks.acquire(path);
-      const second = locks.acquire(path);
+      // Callers of one provider queue, and open the file when it is their turn; this one has it open.
+      const opened = Promise.withResolvers<void>();
+      const second = flockProvider().acquire(path, { onContention: opened.resolve });
+      await opened.promise;
       await rename(path, home.file("away"));
       await writeFile(path, "", { mode: 0o600 });
       expect(first.isIntact()).toBe(false);

@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAggregateFileStore, createCredentialSession, readSpendRecords } from "../src/index.ts";
@@ -254,6 +254,35 @@ describe(createCredentialSession, () => {
       },
     );
   });
+
+  it(
+    "does not send on a claim whose record was taken away and made anew by another one",
+    proves("oauth-store/claim-without-lock"),
+    async () => {
+      const { tokens, save, session, home } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const mine = gate("claimed");
+      const theirs = gate("checked");
+      let judged = 0;
+      const first = session({
+        locks: uselessLocks,
+        faultPoint: async (name) => {
+          if (name === "judged") judged += 1;
+          await mine.faultPoint(name);
+        },
+      }).ensureFresh();
+      await mine.reached;
+      await rm(home.file("spend"), { recursive: true });
+      const second = session({ locks: uselessLocks, faultPoint: theirs.faultPoint }).ensureFresh();
+      await theirs.reached;
+      mine.open();
+      await expect.poll(() => judged > 1 || tokens.authority.presented.length > 0).toBe(true);
+      expect(tokens.authority.presented).toEqual([]);
+      theirs.open();
+      expect((await first).view.accessToken).toBe((await second).view.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+    },
+  );
 
   describe("a process that slept past its lease between claim and send", () => {
     it.each(["rehearsed", "claimed"])(

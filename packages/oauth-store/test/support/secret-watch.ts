@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import type { SpawnedChild } from "@hawser/test-kit";
 
@@ -45,12 +45,16 @@ export class SecretWatch {
   }
 }
 
-/** Throws when a secret can be read in a file below the home, its store and copies of that aside. */
+/**
+ * Throws when a secret can be read in a file below the home, its stores and copies of those aside. What was moved
+ * aside as corrupt is looked at: nothing is to come into it on the way.
+ */
 export async function checkFiles(home: string, secrets: readonly string[]): Promise<number> {
   const names = await readdir(home, { recursive: true, withFileTypes: true });
   let checked = 0;
   for (const name of names) {
-    if (!name.isFile() || /^\.?(credentials|real-auth|auth|elsewhere)/.test(basename(name.name))) continue;
+    const isStore = /^\.?(credentials|real-auth|auth|elsewhere)/.test(name.name);
+    if (!name.isFile() || (isStore && !name.name.includes(".corrupt-"))) continue;
     const path = join(name.parentPath, name.name);
     expectNone(await readFile(path, "latin1"), secrets, path);
     checked += 1;
