@@ -209,7 +209,15 @@ const SITUATIONS: Readonly<Record<CredentialErrorCode, () => Promise<unknown>>> 
   },
   async ERR_OAUTH_STORE_CORRUPT() {
     await setting.store.update(KEY, () => ({ write: { access_token: 5, refresh_token: PLANTED } }));
-    await expect(setting.session().ensureFresh()).rejects.toMatchObject({ code: "ERR_OAUTH_STORE_CORRUPT" });
+    for (const kind of [oauthCredential, { ...oauthCredential, parse: fails }]) {
+      shown.push(
+        await setting
+          .session({ kind })
+          .ensureFresh()
+          .catch((error: unknown) => error),
+      );
+    }
+    expect(shown).toMatchObject([{ code: "ERR_OAUTH_STORE_CORRUPT" }, { code: "ERR_OAUTH_STORE_CORRUPT" }]);
     await setting.home.write(".credentials.json", `{"half":"${PLANTED}`);
     return setting.session().ensureFresh();
   },
