@@ -2,15 +2,19 @@ import { readdir, readFile } from "node:fs/promises";
 import { proves, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  type CredentialStore,
   createEncryptedFileStore,
   createKeyringStore,
   type KeyringStoreOptions,
   nestedEntryFormat,
   oauthCredential,
+  resolveCredentialStore,
   systemKeyring,
 } from "../src/index.ts";
 import { canUseKeyring, useSecretService } from "./support/desktop.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
+import { plainFile } from "./support/plain-file.ts";
+import { noBus as noBusError, scriptedKeyring } from "./support/scripted-keyring.ts";
 import { type SessionBus, startSecretService, startSessionBus } from "./support/secret-service.ts";
 
 const canRun = canUseKeyring;
@@ -63,6 +67,36 @@ describe.skipIf(!canRun)("a real Secret Service", () => {
       expect((await setting.stored())?.accessToken).toBe(handles[0]?.view.accessToken);
       expect(await setting.session().logout()).toMatchObject({ removed: true, failures: [] });
       expect(await setting.stored()).toBeUndefined();
+    },
+  );
+
+  it(
+    "and an old copy in the file, where auto finds no keyring: what was spent from one is not sent from the other",
+    proves("oauth-store/records-know-no-store"),
+    async () => {
+      const auto = (keyring: CredentialStore) =>
+        resolveCredentialStore({ mode: "auto", keyring, file: plainFile.open(home.path) });
+      const setting = memorySetting({ store: auto(open()), home: home.path });
+      const { authority, session, save } = setting;
+      await save(credentialOf(authority.login()));
+      const stale = await setting.stored();
+      if (stale)
+        await plainFile.open(home.path).update(KEY, () => ({ write: oauthCredential.serialize(stale) }));
+      const desktop = session();
+      const b = await desktop.ensureFresh();
+
+      const nobody = scriptedKeyring();
+      nobody.failWith(noBusError);
+      const overSsh = () => session({ store: auto(open({ keyring: nobody })) });
+      expect((await overSsh().ensureFresh()).view.accessToken).toBe(b.view.accessToken);
+      expect(authority.presented).toHaveLength(1);
+      await desktop.refresh();
+      await desktop.refresh();
+      // Too far behind: it is told, and nothing is sent.
+      await expect(overSsh().refresh()).rejects.toMatchObject({ code: "ERR_OAUTH_STORE_SUPERSEDED" });
+      expect(authority.presented).toHaveLength(3);
+      expect(authority.revokedFamilies.size).toBe(0);
+      await session().logout();
     },
   );
 
