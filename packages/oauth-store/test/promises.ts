@@ -166,7 +166,7 @@ export const promises = {
   },
   "oauth-store/interrupted-is-named": {
     promise:
-      "An answer that never arrived is asked for once more; when that is refused, the error and the explanation say that a refresh was interrupted.",
+      "An answer that never arrived is asked for once more; when that is refused, the error and the explanation say that a refresh was interrupted. What was not sent, or turned away, leaves no such doubt.",
     room,
   },
   "oauth-store/unsaved-is-kept": {

@@ -9,6 +9,7 @@ import {
   type SpendSummary,
 } from "../src/index.ts";
 import { bothSettings } from "./support/disk-setting.ts";
+import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, type Session, type Setting } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 
@@ -349,6 +350,35 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         clock.advance(4000);
         await setting.session().ensureFresh();
         expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
+
+    it.each([
+      ["could not be sent", "deferred", "REFUSED"],
+      ["was turned away", "deferred", "REFUSED"],
+      ["got no answer", "unknown", "INTERRUPTED"],
+      ["was answered with a 500", "unknown", "INTERRUPTED"],
+    ])(
+      "an attempt that %s is %s, and a refusal after it %s",
+      proves("oauth-store/interrupted-is-named"),
+      async (what, state, end) => {
+        const clock = steppingClock();
+        const setting = newSetting({ clock });
+        const { authority, session } = setting;
+        await setting.save(
+          credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }),
+        );
+        if (what === "was turned away") authority.mischief.push({ status: 429 });
+        if (what === "got no answer") authority.mischief.push({ lose: "before" });
+        if (what === "was answered with a 500") authority.mischief.push({ status: 500 });
+        // Nobody listens there.
+        const closed = loopbackGrant("http://127.0.0.1:1/");
+        const first = session(what === "could not be sent" ? { refreshGrant: closed } : {});
+        await expect(first.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+        expect((await first.explain()).spends).toMatchObject([{ state }]);
+        clock.advance(4000);
+        await expect(session().ensureFresh()).rejects.toEqual(code(end));
+        expect(authority.presented).toHaveLength(what === "could not be sent" ? 1 : 2);
       },
     );
 

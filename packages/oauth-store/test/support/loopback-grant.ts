@@ -16,7 +16,10 @@ export function loopbackGrant(url: string): RefreshGrant<OAuthCredential> {
           resolve({ sent: "yes", status: answer.statusCode ?? 0, body: Buffer.concat(pieces), retryAtMs });
         });
       });
-      post.on("error", lost);
+      post.on("error", (error: NodeJS.ErrnoException) => {
+        if (error.code === "ECONNREFUSED") resolve({ sent: "no", code: "connect" });
+        else lost();
+      });
       post.end(JSON.stringify({ refresh_token: refreshToken }));
     });
 }
