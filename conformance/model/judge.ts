@@ -77,7 +77,8 @@ export function judge(m: Machine, n: State, p: number): undefined {
   const attempt = countingAttempt(n, refreshToken, m.rules);
   const record = attempt === 0 ? 0 : recordAt(refreshToken, attempt);
   const state = attempt === 0 ? NONE : stateAt(n, record);
-  const opens = attempt !== 0 && successorAt(n, record) !== 0;
+  const isSaid = state === SEALED || state === SETTLED;
+  const opens = attempt !== 0 && successorAt(n, record) !== 0 && (isSaid || rules["torn-record"]);
   if (rules["write-back"] && holdsNewer(n, p, stored) && !(state === SEALED && opens))
     return enter(n, p, "write-back");
 

@@ -2,6 +2,7 @@
 export const RULES = {
   claim: "A refresh token is spent only by whoever created its record, exclusively.",
   seal: "An answer is sealed in the record before anything else is done with it.",
+  "torn-record": "An answer whose writer died before the header said so is found in the body.",
   "compare-and-swap": "A commit replaces only what was spent.",
   "flush-first": "What this process could not save is saved before anything is judged.",
   "held-record": "Where an answer cannot be sealed, its process keeps the record locked.",

@@ -42,7 +42,7 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: { "torn seal": 1 },
     longFaults: { "torn seal": 1, crash: 1, "save fails": 1 },
     windows: ["lost answer"],
-    needs: [],
+    needs: ["torn-record"],
   },
   {
     name: "the answer can be neither sealed nor saved",

@@ -15,6 +15,11 @@ function failureOf(scenario: Scenario, exploration: Exploration): string | undef
   return failure && `${failure.broken}:\n${describeRun(failure.run, scenario.asks.length)}`;
 }
 
+/** Millions of states with three processes: nothing holds any of them back. */
+function isVast({ lock, faults }: Scenario): boolean {
+  return lock === "excludes nobody" && faults.freeze !== undefined;
+}
+
 describe(explore, () => {
   it.each(SCENARIOS)("finds no broken promise when $name", { timeout: 120_000 }, (scenario) => {
     expect(failureOf(scenario, explore(scenario, { long }))).toBeUndefined();
@@ -29,6 +34,15 @@ describe(explore, () => {
     ),
   )("finds none when $name, on a server that $server", { timeout: 120_000 }, (scenario) => {
     expect(failureOf(scenario, explore(scenario))).toBeUndefined();
+  });
+
+  it.each(
+    SCENARIOS.filter((scenario) => long || !isVast(scenario)).map((scenario) => ({
+      ...scenario,
+      asks: [...scenario.asks, ["use"] as const],
+    })),
+  )("finds none when $name, with a third process beside them", { timeout: 120_000 }, (scenario) => {
+    expect(failureOf(scenario, explore(scenario, { maxStates: 10_000_000 }))).toBeUndefined();
   });
 
   it("has seen enough states to say so", () => {

@@ -26,6 +26,7 @@ function* walksOf(scenario: Scenario): Generator<Walk> {
 const OBSERVED: readonly (readonly [Rule])[] = [
   ["claim"],
   ["seal"],
+  ["torn-record"],
   ["compare-and-swap"],
   ["held-record"],
   ["record-lock"],
