@@ -146,8 +146,10 @@ const SITUATIONS: Readonly<Record<CredentialErrorCode, () => Promise<unknown>>> 
     );
     // A kind of the caller's own that quotes what it was given.
     const broken = session({ kind: { ...oauthCredential, spendable: fails } });
-    for (const work of [broken.ensureFresh(), broken.status(), broken.explain()])
-      shown.push(await work.catch((error: unknown) => error));
+    const told = (error: unknown) => shown.push(error);
+    await Promise.all(
+      [broken.ensureFresh(), broken.status(), broken.explain()].map((work) => work.catch(told)),
+    );
     expect(shown.map(isCredentialError)).toEqual([true, true, true, true]);
     return setting.session({ refreshGrant: async () => fails() }).ensureFresh();
   },

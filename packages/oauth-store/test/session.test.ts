@@ -170,7 +170,7 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       proves("oauth-store/no-wrong-owner"),
       async () => {
         const setting = newSetting();
-        const { mine } = await signedIn(setting);
+        const { mine, issued } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const other = setting.session();
         await other.login({ ...credentialOf(setting.authority.login(), HOUR), clientId: "client-2" });
@@ -179,6 +179,9 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
           expect.objectContaining({ type: "replaced", sameOwner: false }),
         );
         expect(setting.authority.presented).toHaveLength(0);
+        // What was prepared with it may still be under way: the handle stays what it was.
+        expect(Object.isFrozen(a)).toBe(true);
+        expect(a.view.accessToken).toBe(issued.accessToken);
         expect((await mine.ensureFresh()).lineage).not.toBe(a.lineage);
       },
     );
@@ -213,6 +216,76 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         await expect(other.recover(await other.ensureFresh())).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
         await expect(mine.ensureFresh()).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
         expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
+
+    it(
+      "asks such a server again after a minute, and takes a token that was good for 10 s for no such case",
+      proves("oauth-store/fresh-rejection-bounded"),
+      async () => {
+        const clock = steppingClock();
+        const setting = newSetting({ clock });
+        const { mine } = await signedIn(setting);
+        let handle = await mine.ensureFresh();
+        for (let more = 0; more < 2; more += 1) handle = await mine.recover(handle);
+        await expect(mine.recover(handle)).rejects.toMatchObject({
+          code: "ERR_OAUTH_STORE_FRESH_TOKEN_REJECTED",
+          retryAtMs: expect.any(Number),
+        });
+        clock.advance(58_000);
+        await expect(mine.recover(handle)).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
+        expect(setting.authority.presented).toHaveLength(2);
+        clock.advance(3000);
+        handle = await mine.recover(handle);
+        for (let more = 0; more < 3; more += 1) {
+          clock.advance(11_000);
+          handle = await mine.recover(handle);
+        }
+        expect(setting.authority.presented).toHaveLength(6);
+        clock.advance(8000);
+        // Ten seconds after its receipt it would have been an ordinary one.
+        await expect(mine.recover(handle)).rejects.toEqual(code("FRESH_TOKEN_REJECTED"));
+      },
+    );
+
+    it(
+      "tells generations apart by their place, not by their text: the server may issue the same one again",
+      proves("oauth-store/late-rejection-adopts"),
+      async () => {
+        const setting = newSetting();
+        const { authority } = setting;
+        const issued = authority.login("f");
+        const mine = setting.session();
+        await mine.login(credentialOf(issued, HOUR));
+        const a = await mine.ensureFresh();
+        const next = authority.login("f");
+        authority.mischief.push({
+          json: { access_token: issued.accessToken, refresh_token: next.refreshToken, expires_in: 3600 },
+        });
+        const b = await mine.refresh();
+        expect([b.generation, b.view.accessToken]).toEqual([1, issued.accessToken]);
+        expect(await mine.recover(a)).toBe(b);
+        expect(authority.presented).toHaveLength(1);
+        // A way in that knows only the text means what is held now.
+        expect((await mine.recoverBearer(issued.accessToken)).generation).toBe(2);
+        expect((await mine.recoverBearer(issued.accessToken)).generation).toBe(2);
+        expect(authority.presented).toEqual([issued.refreshToken, next.refreshToken]);
+      },
+    );
+
+    it(
+      "adopts a token that says nothing of itself because it is newer",
+      proves("oauth-store/late-rejection-adopts"),
+      async () => {
+        const setting = newSetting();
+        const { authority, session } = setting;
+        authority.expiresInS = undefined;
+        await setting.save({ ...credentialOf(authority.login()), expiresAtMs: undefined });
+        const [mine, other] = [session(), session()];
+        const [a, sameA] = [await mine.ensureFresh(), await other.ensureFresh()];
+        const b = await mine.recover(a);
+        expect((await other.recover(sameA)).view.accessToken).toBe(b.view.accessToken);
+        expect(authority.presented).toHaveLength(1);
       },
     );
 
@@ -395,6 +468,37 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       },
     );
 
+    it.each([
+      ["no access token", "no-access-token", '"expires_in":60'],
+      ["an access token that is no text", "no-access-token", '"access_token":7'],
+      ["a blank access token", "no-access-token", '"access_token":" "'],
+      ["another token type", "token-type", '"access_token":"at","token_type":"N_A"'],
+      ["a lifetime beyond numbers", "lifetime", '"access_token":"at","expires_in":1e999'],
+      ["no lifetime left", "lifetime", '"access_token":"at","expires_in":0'],
+      ["a lifetime in words", "lifetime", '"access_token":"at","expires_in":"soon"'],
+    ])(
+      "keeps the refresh token of an answer with %s",
+      proves("oauth-store/odd-answers"),
+      async (_, reason, body) => {
+        const clock = steppingClock();
+        const setting = newSetting({ clock });
+        const { authority, session } = setting;
+        const issued = authority.login("f");
+        await setting.save(credentialOf(issued));
+        const next = authority.login("f");
+        authority.mischief.push({ status: 200, body: `{"refresh_token":"${next.refreshToken}",${body}}` });
+        await expect(session().ensureFresh()).rejects.toMatchObject({ reason, retry: "after" });
+        await expect(session().ensureFresh()).rejects.toMatchObject({ reason });
+        expect(await setting.stored()).toMatchObject({
+          accessToken: issued.accessToken,
+          refreshToken: next.refreshToken,
+        });
+        clock.advance(4000);
+        await session().ensureFresh();
+        expect(authority.presented).toEqual([issued.refreshToken, next.refreshToken]);
+      },
+    );
+
     it(
       "keeps a good refresh token beside a bad access token, as a failure with back-off",
       proves("oauth-store/odd-answers"),
@@ -483,6 +587,31 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         });
         expect((await setting.session().explain()).verdict).toBe("unspendable");
         expect(setting.grants).toEqual([]);
+      },
+    );
+
+    it(
+      "has nothing to spend: claims nothing, and looks once for all who ask",
+      proves("oauth-store/nothing-to-spend"),
+      async () => {
+        let reads = 0;
+        const setting = newSetting({
+          wrap: (inner) => ({
+            ...inner,
+            read(key) {
+              reads += 1;
+              return inner.read(key);
+            },
+          }),
+        });
+        await setting.save(credentialOf({ accessToken: "at-only" }));
+        await expect(setting.session().ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
+        const forOne = reads;
+        const mine = setting.session();
+        const all = await Promise.allSettled(Array.from({ length: 20 }, () => mine.ensureFresh()));
+        expect(all.map(({ status }) => status)).toEqual(Array(20).fill("rejected"));
+        expect(reads).toBe(2 * forOne);
+        expect((await mine.explain()).spends).toEqual([]);
       },
     );
   });
@@ -659,6 +788,45 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       await setting.save(credentialOf(setting.authority.login()));
       for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
       expect(setting.authority.presented).toHaveLength(1);
+    },
+  );
+
+  it(
+    "uses a token that lives no longer than the window for half of its life",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      const clock = steppingClock();
+      const setting = newSetting({ clock });
+      const { authority, session } = setting;
+      await setting.save(credentialOf(authority.login()));
+      authority.expiresInS = 300;
+      for (let more = 0; more < 5; more += 1) await session().ensureFresh();
+      clock.advance(120_000);
+      const other = session();
+      await other.ensureFresh();
+      await other.settle();
+      expect(authority.presented).toHaveLength(1);
+      clock.advance(40_000);
+      await other.ensureFresh();
+      await other.settle();
+      expect(authority.presented).toHaveLength(2);
+    },
+  );
+
+  it(
+    "takes an omitted lifetime for unknown, not for the old one",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      const clock = steppingClock();
+      const setting = newSetting({ clock });
+      const { authority, session } = setting;
+      authority.expiresInS = undefined;
+      await setting.save(credentialOf(authority.login()));
+      const b = await session().ensureFresh();
+      expect((await setting.stored())?.expiresAtMs).toBeUndefined();
+      clock.advance(24 * HOUR);
+      expect((await session().ensureFresh()).view.accessToken).toBe(b.view.accessToken);
+      expect(authority.presented).toHaveLength(1);
     },
   );
 
