@@ -187,6 +187,40 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
     );
 
     it(
+      "nor after a login of this very session, nor when it is found in the second of two flights",
+      proves("oauth-store/no-wrong-owner"),
+      async () => {
+        const setting = newSetting();
+        const { authority } = setting;
+        const another = () => ({ ...credentialOf(authority.login(), HOUR), clientId: "client-2" });
+        const { mine } = await signedIn(setting);
+        const a = await mine.ensureFresh();
+        await mine.login(another());
+        await expect(mine.recover(a)).rejects.toEqual(code("REPLACED"));
+
+        const committed = Promise.withResolvers<void>();
+        const opened = Promise.withResolvers<void>();
+        let locks = 0;
+        const slow = setting.session({
+          faultPoint: async (name) => {
+            if (name === "locked" && ++locks === 2) await setting.save(credentialOf(authority.login(), HOUR));
+            if (name !== "committed") return;
+            committed.resolve();
+            await opened.promise;
+          },
+        });
+        const forced = slow.refresh();
+        await committed.promise;
+        const b = await setting.session().ensureFresh();
+        const recovering = slow.recover(b);
+        opened.resolve();
+        expect((await forced).generation).toBe(b.generation);
+        await expect(recovering).rejects.toEqual(code("REPLACED"));
+        expect(authority.presented).toHaveLength(1);
+      },
+    );
+
+    it(
       "takes a new login of the same owner for the rejected one",
       proves("oauth-store/login-elsewhere"),
       async () => {
@@ -784,9 +818,14 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
           expiresAtMs: at.receivedAtMs - 1,
         }),
       };
-      const setting = newSetting({ kind });
+      const clock = steppingClock();
+      const setting = newSetting({ kind, clock });
       await setting.save(credentialOf(setting.authority.login()));
-      for (let more = 0; more < 5; more += 1) await setting.session().ensureFresh();
+      for (let more = 0; more < 5; more += 1) {
+        await setting.session().ensureFresh();
+        // Past the moment in which whatever was just issued is used.
+        clock.advance(10_000);
+      }
       expect(setting.authority.presented).toHaveLength(1);
     },
   );
