@@ -12,6 +12,7 @@ import { bothSettings } from "./support/disk-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, type Session, type Setting } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
+import { virtualClock } from "./support/virtual-clock.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const HOUR = 3_600_000;
@@ -165,15 +166,19 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       },
     );
 
-    it(
-      "does not hand one owner's operation another owner's credential",
+    it.each([
+      { clientId: "client-2" },
+      { issuer: "https://another-as.example" },
+      { serverUrl: "https://another-mcp.example/mcp" },
+    ])(
+      "does not hand one owner's operation another owner's credential: %j",
       proves("oauth-store/no-wrong-owner"),
-      async () => {
+      async (change) => {
         const setting = newSetting();
         const { mine, issued } = await signedIn(setting);
         const a = await mine.ensureFresh();
         const other = setting.session();
-        await other.login({ ...credentialOf(setting.authority.login(), HOUR), clientId: "client-2" });
+        await other.login({ ...credentialOf(setting.authority.login(), HOUR), ...change });
         await expect(mine.recover(a)).rejects.toEqual(code("REPLACED"));
         expect(setting.events).toContainEqual(
           expect.objectContaining({ type: "replaced", sameOwner: false }),
@@ -849,6 +854,46 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       await other.ensureFresh();
       await other.settle();
       expect(authority.presented).toHaveLength(2);
+    },
+  );
+
+  it(
+    "refreshes what looks spent on arrival once in two seconds",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      const clock = virtualClock();
+      const setting = newSetting({ clock });
+      const { authority, session } = setting;
+      await setting.save(credentialOf(authority.login()));
+      authority.expiresInS = 1;
+      for (let more = 0; more < 3; more += 1) {
+        await session().ensureFresh();
+        await clock.advance(900);
+      }
+      expect(authority.presented).toHaveLength(1);
+      await session().ensureFresh();
+      expect(authority.presented).toHaveLength(2);
+    },
+  );
+
+  it(
+    "counts the life of a token from its receipt, whoever saves it and when",
+    proves("oauth-store/lifetimes"),
+    async () => {
+      const receivedAtMs = Date.now() - 5 * HOUR;
+      const clock = virtualClock(receivedAtMs);
+      const setting = newSetting({ clock });
+      await setting.save(credentialOf(setting.authority.login(), -10 * HOUR));
+      const dying = setting.session({
+        faultPoint: (name) => {
+          if (name === "sealed") throw new Error("the process has ended");
+        },
+      });
+      await expect(dying.ensureFresh()).rejects.toThrow();
+      await clock.advance(HOUR / 2);
+      await setting.session().ensureFresh();
+      expect((await setting.stored())?.expiresAtMs).toBe(receivedAtMs + HOUR);
+      expect(setting.authority.presented).toHaveLength(1);
     },
   );
 
