@@ -292,6 +292,25 @@ describe.each(bothSettings)("a clock that jumps a day, %s", (_where, newSetting)
       expect(store.authority.presented).toHaveLength(2);
     },
   );
+
+  it(
+    "back during an attempt leaves a next time that lies before it: that counts as now",
+    proves("oauth-store/clock-jumps"),
+    async () => {
+      const clock = virtualClock();
+      const store = newSetting({ clock });
+      await store.save(credentialOf(store.authority.login(), -2 * DAY));
+      const failing = store.session({
+        refreshGrant: async () => {
+          clock.jump(-DAY);
+          return { sent: "yes", status: 500, body: new Uint8Array() };
+        },
+      });
+      await expect(failing.ensureFresh()).rejects.toEqual(code("TRANSIENT"));
+      expect((await store.session().ensureFresh()).generation).toBe(1);
+      expect(store.authority.presented).toHaveLength(1);
+    },
+  );
 });
 
 describe("a successor that only one process has", () => {

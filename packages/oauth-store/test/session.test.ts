@@ -607,7 +607,11 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
           await expect(setting.session().ensureFresh()).rejects.toEqual(code("WRONG_OWNER"));
         }
         expect(setting.authority.presented).toHaveLength(1);
-        expect((await setting.session().explain()).verdict).toBe("wrong-account");
+        const explained = await setting.session().explain();
+        expect(explained.verdict).toBe("wrong-account");
+        // What came stays sealed, and is not revoked either: that could end the whole grant.
+        expect(explained.spends).toMatchObject([{ state: "sealed", outcomeCode: "wrong-account" }]);
+        expect(setting.authority.revokedFamilies.size).toBe(0);
         const mine = setting.session();
         await mine.login(credentialOf(setting.authority.login(), HOUR));
         expect((await mine.ensureFresh()).view.accessToken).not.toBe("somebody-else");
