@@ -166,6 +166,31 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
       },
     );
 
+    it(
+      "ends a flight when its result is out: who comes while its lock is still held starts another",
+      proves("oauth-store/flight-tail"),
+      async () => {
+        const setting = newSetting();
+        const published = Promise.withResolvers<void>();
+        const opened = Promise.withResolvers<void>();
+        await setting.save(credentialOf(setting.authority.login()));
+        const mine = setting.session({
+          faultPoint: async (name) => {
+            if (name !== "published") return;
+            published.resolve();
+            await opened.promise;
+          },
+        });
+        const first = mine.ensureFresh();
+        await published.promise;
+        expect(mine.snapshot()?.generation).toBe(1);
+        const recovering = mine.recover(await first);
+        opened.resolve();
+        expect((await recovering).generation).toBe(2);
+        expect(setting.authority.presented).toHaveLength(2);
+      },
+    );
+
     it.each([
       { clientId: "client-2" },
       { issuer: "https://another-as.example" },
