@@ -142,6 +142,36 @@ describe.each(bothSettings)("the time one refresh may take, %s", (_where, newSet
       open();
       expect((await patient).generation).toBe(1);
       expect(getEventListeners(leaving.signal, "abort")).toEqual([]);
+      await mine.refresh();
+      await mine.settle();
+      expect(clock.timers()).toBe(0);
+    },
+  );
+
+  it(
+    "a caller who has a token that is still valid waits 5 s for a better one",
+    proves("oauth-store/callers-may-leave", "oauth-store/valid-is-served"),
+    async () => {
+      const clock = virtualClock();
+      const asked = Promise.withResolvers<void>();
+      const gate = Promise.withResolvers<void>();
+      const store = newSetting({ clock });
+      const issued = store.authority.login();
+      await store.save(credentialOf(issued, 20_000));
+      const mine = store.session({
+        refreshGrant: async ({ refreshToken }) => {
+          asked.resolve();
+          await gate.promise;
+          return store.authority.grant(refreshToken);
+        },
+      });
+      const call = mine.ensureFresh();
+      await asked.promise;
+      await clock.advance(5001);
+      expect((await call).view.accessToken).toBe(issued.accessToken);
+      gate.resolve();
+      await mine.settle();
+      expect(mine.snapshot()?.generation).toBe(1);
     },
   );
 });

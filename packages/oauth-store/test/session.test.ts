@@ -598,6 +598,32 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
     });
 
     it(
+      "nor are they when nobody rejected them; a longer life of the same access token is",
+      proves("oauth-store/odd-answers"),
+      async () => {
+        const clock = steppingClock();
+        const setting = newSetting({ clock });
+        const { authority, session } = setting;
+        const issued = authority.login();
+        const same = { access_token: issued.accessToken, refresh_token: issued.refreshToken };
+        await setting.save(credentialOf(issued));
+        authority.mischief.push({ json: same }, { json: { ...same, expires_in: 3600 } });
+        await expect(session().ensureFresh()).rejects.toMatchObject({
+          reason: "no-progress",
+          retry: "after",
+        });
+        await expect(session().ensureFresh()).rejects.toMatchObject({ reason: "no-progress" });
+        expect(authority.presented).toHaveLength(1);
+        clock.advance(4000);
+        const b = await session().ensureFresh();
+        expect([b.generation, b.view.accessToken]).toEqual([1, issued.accessToken]);
+        authority.mischief.push({ json: { ...same, expires_in: 7200 } });
+        await expect(session().refresh()).rejects.toMatchObject({ reason: "no-progress" });
+        expect(authority.presented).toHaveLength(3);
+      },
+    );
+
+    it(
       "a server that does not rotate can be asked again and again",
       proves("oauth-store/not-rotating"),
       async () => {
