@@ -463,6 +463,13 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         clock.advance(2000);
         await setting.session().ensureFresh();
         expect(setting.authority.presented).toHaveLength(2);
+        setting.authority.mischief.push({ status: 429, retryAtMs: Date.now() + HOUR });
+        await expect(setting.session().refresh()).rejects.toEqual(code("TRANSIENT"));
+        clock.advance(14 * 60_000);
+        await expect(setting.session().refresh()).rejects.toEqual(code("TRANSIENT"));
+        clock.advance(2 * 60_000);
+        await setting.session().refresh();
+        expect(setting.authority.presented).toHaveLength(4);
       },
     );
 
