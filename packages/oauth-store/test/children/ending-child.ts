@@ -38,7 +38,7 @@ const session = createCredentialSession({
   store,
   key: storeKey("mock", "https://mcp.example/mcp"),
   home,
-  clock: what === "login" ? undefined : idleClock,
+  clock: what.endsWith("login") ? undefined : idleClock,
   refreshGrant: async () => {
     await aWhile();
     const answer = { access_token: "at-received", refresh_token: "rt-received-and-not-to-be-lost" };
