@@ -88,8 +88,18 @@ const SITUATIONS: Readonly<Record<CredentialErrorCode, () => Promise<unknown>>> 
   },
   async ERR_OAUTH_STORE_REFUSED() {
     await planted();
-    setting.tokens.authority.mischief.push(refusal);
-    return setting.session().ensureFresh();
+    // A server that echoes what it was sent as the name of the incident.
+    const mine = setting.session({
+      refreshGrant: async ({ refreshToken }) => ({
+        sent: "yes",
+        status: refusal.status,
+        body: Buffer.from(refusal.body),
+        correlationId: refreshToken,
+      }),
+    });
+    await mine.ensureFresh().catch(() => {});
+    shown.push(await mine.explain());
+    return mine.ensureFresh();
   },
   async ERR_OAUTH_STORE_INTERRUPTED() {
     await planted();
