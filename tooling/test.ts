@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { runSteps, type Step } from "./run-steps.ts";
 
@@ -23,6 +24,8 @@ const tests: Step["command"] = [
   "--reporter=dot",
   "--reporter=json",
   `--outputFile.json=${report}`,
+  // One core is left alone by default; where there are two, that is half of them.
+  `--maxWorkers=${Math.max(2, os.availableParallelism() - 1)}`,
   ...(long ? ["--testTimeout=3600000"] : []),
 ];
 

@@ -8,7 +8,7 @@ export function entryUnder(entries: JsonObject | undefined, key: string): JsonVa
 }
 
 /** The member that holds this credential: the key itself, or one whose content makes that key. */
-export function entryName(entries: JsonObject, key: string): string | undefined {
+function entryName(entries: JsonObject, key: string): string | undefined {
   if (Object.hasOwn(entries, key)) return key;
   return Object.keys(entries).find((name) => {
     const entry = entries[name];

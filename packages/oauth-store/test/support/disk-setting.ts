@@ -15,7 +15,7 @@ export const bothSettings = [
 ] as const;
 
 /** The same setting with everything real: files and locks in a home of its own, a token endpoint on loopback. */
-export function diskSetting(over: SettingOptions = {}): Setting {
+function diskSetting(over: SettingOptions = {}): Setting {
   const home = mkdtempSync(join(tmpdir(), "hawser-test-"));
   const { wrap = (store) => store, ...rest } = over;
   let server: ReturnType<typeof startTokenServer> | undefined;

@@ -12,14 +12,14 @@ import { KEY } from "./memory-setting.ts";
 
 const SCRIPT = new URL("../children/told-child.ts", import.meta.url);
 
-export interface ToldHandle {
+interface ToldHandle {
   readonly accessToken: string;
   readonly lineage: string;
   readonly generation: number;
 }
 
 /** A call in the other process; `leave` is its caller giving up. */
-export type ToldCall<T> = Promise<T> & { leave(): Promise<unknown> };
+type ToldCall<T> = Promise<T> & { leave(): Promise<unknown> };
 
 /** A session of the setting's credential in another process. What it throws has `code` and `reason`. */
 export interface ToldProcess extends AsyncDisposable {
