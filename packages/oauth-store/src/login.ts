@@ -3,6 +3,7 @@ import type { CredentialHandle } from "./credential-session.ts";
 import type { Engine } from "./engine.ts";
 import type { CredentialIdentity } from "./identify.ts";
 import { marksOf, peek } from "./look.ts";
+import type { LoginBase } from "./unpersisted.ts";
 
 /**
  * Installs a new login in this process, at once and without an await, as a credential that is still to be saved:
@@ -42,13 +43,16 @@ export function beginLogin<C, V>(
 }
 
 /** A store that cannot be read now may hold a login all the same; the note beside it may still name that one. */
-async function lineageBefore<C, V>(
-  engine: Engine<C, V>,
-): Promise<{ lineage: string | undefined } | "unknown"> {
+async function lineageBefore<C, V>(engine: Engine<C, V>): Promise<LoginBase> {
   try {
     return { lineage: (await peek(engine))?.identity.lineage };
   } catch {
-    const note = await engine.ledger.readLineage().catch(() => undefined);
-    return note ? { lineage: note.lineage } : "unknown";
+    try {
+      const note = await engine.ledger.readLineage();
+      return note ? { lineage: note.lineage } : "unnoted";
+    } catch {
+      // Not knowing what was there is no reason to drop what somebody has just logged in for.
+      return "anything";
+    }
   }
 }

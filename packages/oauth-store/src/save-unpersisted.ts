@@ -27,9 +27,7 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
     engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     if (waiting.what === "login") {
       // Not saved at once: from now on only over what was there when the login was made.
-      const base = await waiting.base;
-      // Not knowing what was there is no reason to drop what somebody has just logged in for.
-      const over = base === "unknown" ? "anything" : base;
+      const over = await waiting.base;
       if (engine.state.unpersisted === waiting) engine.state.unpersisted = { ...waiting, over };
     }
     await renewLease(engine, waiting);

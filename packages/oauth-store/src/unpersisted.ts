@@ -13,6 +13,9 @@ interface Successor<C> {
   readonly pen: RecordPen;
 }
 
+/** What a login may be put over. `unnoted`: nobody had noted a login yet, and more could not be told. */
+export type LoginBase = { readonly lineage: string | undefined } | "unnoted" | "anything";
+
 /** A credential that this process has and the store has not. */
 export type Unpersisted<C, V> =
   | Successor<C>
@@ -21,9 +24,9 @@ export type Unpersisted<C, V> =
       readonly installed: Installed<C, V>;
       readonly pins: Readonly<Record<string, string>> | undefined;
       /** What was stored when the login was made, as far as that could be told. */
-      readonly base: Promise<{ readonly lineage: string | undefined } | "unknown">;
+      readonly base: Promise<LoginBase>;
       /** What it may be put over: anything at first, later only the base. */
-      readonly over: { readonly lineage: string | undefined } | "anything";
+      readonly over: LoginBase;
       /** What it came before: until the login is saved, the store may still have what that was got for. */
       instead?: Successor<C> | undefined;
     };
@@ -77,9 +80,9 @@ async function flushLogin<C, V>(
   hold: Hold,
   waiting: Unpersisted<C, V> & { what: "login" },
 ): Promise<void> {
-  const { installed, pins, over } = waiting;
+  const { installed, pins } = waiting;
   const { lineage, generation } = installed.identity;
-  if (over !== "anything" && (await look(engine))?.identity.lineage !== over.lineage) {
+  if (await isOvertaken(engine, waiting)) {
     // Somebody logged in or out since: theirs is the later word.
     await endLogin(engine, waiting);
     return;
@@ -105,6 +108,16 @@ async function flushLogin<C, V>(
   );
   await endLogin(engine, waiting);
   engine.emit({ type: "persisted", lineage, generation });
+}
+
+async function isOvertaken<C, V>(
+  engine: Engine<C, V>,
+  { installed, over }: Unpersisted<C, V> & { what: "login" },
+): Promise<boolean> {
+  if (over === "anything") return false;
+  if (over !== "unnoted") return (await look(engine))?.identity.lineage !== over.lineage;
+  const note = await engine.ledger.readLineage();
+  return note !== undefined && note.lineage !== installed.identity.lineage;
 }
 
 /** What was held besides has left the store now: it is not sent again, and need not be kept. */

@@ -178,6 +178,42 @@ describe("a login", () => {
       expect(tokens.authority.presented).toEqual([]);
     },
   );
+
+  it.each(["nothing", "a login", "a login and a logout"])(
+    "that was made where nobody could tell what was stored is saved over it; %s of another process in between is the later word",
+    proves("oauth-store/login-wins"),
+    async (what) => {
+      const { tokens, save, stored, session, store } = setting;
+      await save(credentialOf(tokens.authority.login(), HOUR));
+      let locked = true;
+      const reading: typeof store.read = async (key) => {
+        if (locked) throw new Error("the keyring is locked");
+        return store.read(key);
+      };
+      const updating: typeof store.update = async (...given) => {
+        if (locked) throw new Error("the keyring is locked");
+        return store.update(...given);
+      };
+      const mine = session({
+        store: { ...store, read: reading, update: updating },
+        clock: virtualClock(),
+      });
+      const handle = await mine.login(credentialOf(tokens.authority.login(), HOUR));
+      const theirs = tokens.authority.login();
+      const other = another();
+      if (what !== "nothing") await other.login(credentialOf(theirs, HOUR));
+      if (what === "a login and a logout") await other.logout();
+      locked = false;
+      await mine.settle();
+      const expected = {
+        nothing: handle.view.accessToken,
+        "a login": theirs.accessToken,
+        "a login and a logout": undefined,
+      };
+      expect((await stored())?.accessToken).toBe(expected[what as keyof typeof expected]);
+      expect(tokens.authority.presented).toEqual([]);
+    },
+  );
 });
 
 describe("a logout", () => {
