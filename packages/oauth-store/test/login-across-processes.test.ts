@@ -42,10 +42,9 @@ async function refreshing(options?: Parameters<typeof toldProcess>[1]) {
 
 const live = () => [...setting.tokens.authority.live.keys()];
 
-// The numbers are those of the acceptance matrix.
 describe("a login", () => {
   it(
-    "70: by another process is used there at once, waits for the refresh under way, and then stands in the store",
+    "by another process is used there at once, waits for the refresh under way, and then stands in the store",
     proves("oauth-store/login-wins", "oauth-store/login-elsewhere"),
     async () => {
       const { tokens, save, stored } = setting;
@@ -68,7 +67,7 @@ describe("a login", () => {
   );
 
   it(
-    "72: by the process whose refresh is under way answers those who wait, and the refresh writes nothing over it",
+    "by the process whose refresh is under way answers those who wait, and the refresh writes nothing over it",
     proves("oauth-store/login-wins"),
     async () => {
       const { tokens, save, stored } = setting;
@@ -87,7 +86,7 @@ describe("a login", () => {
   );
 
   it.each(["login", "logout"] as const)(
-    "72: or a logout: a refresh that no lock excluded, finishing after a %s, drops what it got and takes what is there",
+    "or a logout: a refresh that no lock excluded, finishing after a %s, drops what it got and takes what is there",
     proves("oauth-store/login-wins", "oauth-store/logout-wins"),
     async (what) => {
       const { tokens, save, stored, home, path } = setting;
@@ -218,7 +217,7 @@ describe("a login", () => {
 
 describe("a logout", () => {
   it(
-    "71: by another process waits for the refresh under way, empties the store, and revokes what that refresh got",
+    "by another process waits for the refresh under way, empties the store, and revokes what that refresh got",
     proves("oauth-store/logout-wins", "oauth-store/login-elsewhere", "oauth-store/explains"),
     async () => {
       const { tokens, save, path } = setting;
@@ -245,7 +244,7 @@ describe("a logout", () => {
   );
 
   it(
-    "71: that has the lock first leaves a refresh that waits for it nothing to send",
+    "that has the lock first leaves a refresh that waits for it nothing to send",
     proves("oauth-store/logout-wins"),
     async () => {
       const { tokens, save, session, path } = setting;
@@ -271,7 +270,7 @@ describe("a logout", () => {
   );
 
   it(
-    "33: during a refresh of which some have left acts at once, is not undone by it, and revokes what it got",
+    "during a refresh of which some have left acts at once, is not undone by it, and revokes what it got",
     proves("oauth-store/logout-wins"),
     async () => {
       const { tokens, save, path } = setting;

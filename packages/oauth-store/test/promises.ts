@@ -82,7 +82,7 @@ export const promises = {
       "On network file systems a lock is tried on another thread, one at a time, so that a server that does not answer blocks no more than that.",
     room,
   },
-  "oauth-store/matrix-refresh": {
+  "oauth-store/contending-starts": {
     promise:
       "Contending starts cost one grant however slow it is; older sessions overwrite nothing; what has expired, was refused or removed is not handed out.",
     room,

@@ -29,11 +29,10 @@ function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
   return one;
 }
 
-// The numbers are those of the acceptance matrix.
 describe("two processes", () => {
   it(
-    "20: an idle one keeps to its older token while that is valid, writes nothing over the newer one, and adopts that in the end",
-    proves("oauth-store/matrix-refresh", "oauth-store/late-rejection-adopts"),
+    "an idle one keeps to its older token while that is valid, writes nothing over the newer one, and adopts that in the end",
+    proves("oauth-store/contending-starts", "oauth-store/late-rejection-adopts"),
     async () => {
       const { tokens, save, stored } = setting;
       const issued = tokens.authority.login();
@@ -55,7 +54,7 @@ describe("two processes", () => {
   );
 
   it(
-    "47: that are both rejected with one generation send once, and both go on with the result",
+    "that are both rejected with one generation send once, and both go on with the result",
     proves("oauth-store/one-grant-for-all", "oauth-store/late-rejection-adopts"),
     async () => {
       const { tokens, save } = setting;
@@ -100,7 +99,7 @@ describe("two processes", () => {
   );
 
   it(
-    "25: after a refusal the store is byte for byte what it was, and no process sends again",
+    "after a refusal the store is byte for byte what it was, and no process sends again",
     proves("oauth-store/refused-once"),
     async () => {
       const { tokens, save, path } = setting;
@@ -123,7 +122,7 @@ describe("two processes", () => {
     ["an answer 500", { status: 500 }, "http-500"],
     ["a closed socket", { lose: "before" as const }, "reset"],
   ])(
-    "26: %s is an ordinary error in both, with a time, and the store is byte for byte what it was",
+    "%s is an ordinary error in both, with a time, and the store is byte for byte what it was",
     proves("oauth-store/transient-is-not-permanent", "oauth-store/back-off-shared"),
     async (_name, trick, reason) => {
       const { tokens, save, path } = setting;
@@ -144,7 +143,7 @@ describe("two processes", () => {
   );
 
   it(
-    "27: a caller that leaves while its answer is awaited leaves the work to its process: the answer is saved, the lock free",
+    "a caller that leaves while its answer is awaited leaves the work to its process: the answer is saved, the lock free",
     proves("oauth-store/callers-may-leave"),
     async () => {
       const { tokens, save, stored } = setting;
@@ -166,7 +165,7 @@ describe("two processes", () => {
   );
 
   it(
-    "28: an answer slower than the limit is given up, the lock is free, the store as it was, and one more attempt made later",
+    "an answer slower than the limit is given up, the lock is free, the store as it was, and one more attempt made later",
     proves("oauth-store/hold-limits", "oauth-store/back-off-shared"),
     async () => {
       const { tokens, save, path } = setting;
@@ -197,7 +196,7 @@ describe("two processes", () => {
   );
 
   it(
-    "32: an answer that nobody waits for any more, and that cannot be saved for a while, is saved by its process in the end",
+    "an answer that nobody waits for any more, and that cannot be saved for a while, is saved by its process in the end",
     proves("oauth-store/unsaved-is-kept", "oauth-store/callers-may-leave"),
     async () => {
       const { tokens, save, stored, path } = setting;
@@ -222,7 +221,7 @@ describe("two processes", () => {
   );
 
   it(
-    "24, 35: a removed credential, and an expired one without a refresh token, ask for a login in both and send nothing",
+    "a removed credential, and an expired one without a refresh token, ask for a login in both and send nothing",
     proves("oauth-store/nothing-to-spend"),
     async () => {
       const { tokens, save, store } = setting;
@@ -252,7 +251,7 @@ describe("two processes", () => {
 
 describe("a login made by another process", () => {
   it(
-    "42: of the same client is adopted by a running session, without a grant",
+    "of the same client is adopted by a running session, without a grant",
     proves("oauth-store/login-elsewhere"),
     async () => {
       const { tokens, save } = setting;
@@ -272,7 +271,7 @@ describe("a login made by another process", () => {
     ["client", { clientId: "client-2" }],
     ["issuer", { issuer: "https://other.example" }],
   ])(
-    "43: of another %s ends the operation under way as replaced; the next one goes on with it, and nothing is sent",
+    "of another %s ends the operation under way as replaced; the next one goes on with it, and nothing is sent",
     proves("oauth-store/no-wrong-owner", "oauth-store/login-elsewhere"),
     async (_name, changed) => {
       const { tokens, save } = setting;
@@ -293,7 +292,7 @@ describe("a login made by another process", () => {
     ["is refreshed here before it is adopted", undefined],
     ["brings a bad answer when it is refreshed here", { access_token: "at-bad", token_type: "N_A" }],
   ])(
-    "43: that has expired by now is told as replaced as well, also when it %s",
+    "that has expired by now is told as replaced as well, also when it %s",
     proves("oauth-store/no-wrong-owner", "oauth-store/events"),
     async (_name, answer) => {
       const { tokens, save } = setting;
@@ -312,7 +311,7 @@ describe("a login made by another process", () => {
   );
 
   it(
-    "43: of another account is told apart where the kind knows of accounts",
+    "of another account is told apart where the kind knows of accounts",
     proves("oauth-store/no-wrong-owner"),
     async () => {
       const { tokens, save, session, events } = setting;

@@ -184,7 +184,7 @@ describe("the time it takes", () => {
 
 describe("what was pinned at a login", () => {
   it(
-    "38, 40, 41: reaches every refresh of that login, in every session, and none of another login",
+    "reaches every refresh of that login, in every session, and none of another login",
     proves("oauth-store/pins-reach-the-grant"),
     async () => {
       const { tokens, session, path } = setting;

@@ -34,10 +34,9 @@ async function writer(homes: readonly string[], key: string, forever = false): P
   return child;
 }
 
-// The numbers are those of the acceptance matrix.
 describe("stores", () => {
   it(
-    "1, 2: a writer, a reader that asks for it and a removal wait for the file's lock, and all is there afterwards",
+    "a writer, a reader that asks for it and a removal wait for the file's lock, and all is there afterwards",
     proves("oauth-store/entries-kept"),
     async () => {
       const { home, store } = setting;
@@ -63,7 +62,7 @@ describe("stores", () => {
   );
 
   it(
-    `7: ${WRITERS} processes that write as many servers at one moment leave as many entries`,
+    `${WRITERS} processes that write as many servers at one moment leave as many entries`,
     proves("oauth-store/entries-kept"),
     async () => {
       const { home, store } = setting;
@@ -77,7 +76,7 @@ describe("stores", () => {
     },
   );
 
-  it(`9: kill -9 during writes, ${WRITE_KILLS * 10} times, leaves a whole file and every other entry`, {
+  it(`kill -9 during writes, ${WRITE_KILLS * 10} times, leaves a whole file and every other entry`, {
     ...proves("oauth-store/atomic-write"),
     timeout: 900_000,
   }, async () => {
@@ -106,8 +105,8 @@ describe("stores", () => {
 
 describe("refreshes", () => {
   it(
-    "18, 29: two clients that contend in one process send once; omitted refresh token and scopes are kept",
-    proves("oauth-store/matrix-refresh"),
+    "two clients that contend in one process send once; omitted refresh token and scopes are kept",
+    proves("oauth-store/contending-starts"),
     async () => {
       const { home, save, stored, session, tokens } = setting;
       const issued = tokens.authority.login();
@@ -133,8 +132,8 @@ describe("refreshes", () => {
     },
   );
 
-  it("19, 31: a second process waits for the first one's refresh, however slow, and both succeed", {
-    ...proves("oauth-store/matrix-refresh"),
+  it("a second process waits for the first one's refresh, however slow, and both succeed", {
+    ...proves("oauth-store/contending-starts"),
     timeout: 30_000,
   }, async () => {
     const { tokens, save, stored, home } = setting;
@@ -159,8 +158,8 @@ describe("refreshes", () => {
   });
 
   it(
-    "20: a process with an older, unexpired token goes on with it, and does not write it over the newer one",
-    proves("oauth-store/matrix-refresh"),
+    "a process with an older, unexpired token goes on with it, and does not write it over the newer one",
+    proves("oauth-store/contending-starts"),
     async () => {
       const { save, stored, session, tokens } = setting;
       const issued = tokens.authority.login();
@@ -177,8 +176,8 @@ describe("refreshes", () => {
   );
 
   it(
-    "21, 22: what is expired is never handed out, and a token of 32 s is refreshed after its first 2",
-    proves("oauth-store/matrix-refresh"),
+    "what is expired is never handed out, and a token of 32 s is refreshed after its first 2",
+    proves("oauth-store/contending-starts"),
     async () => {
       const { tokens, save, session } = setting;
       const clock = virtualClock();
@@ -199,8 +198,8 @@ describe("refreshes", () => {
   );
 
   it(
-    "23, 24: neither a refused nor a removed credential is handed out after it has expired, and one grant tells",
-    proves("oauth-store/matrix-refresh"),
+    "neither a refused nor a removed credential is handed out after it has expired, and one grant tells",
+    proves("oauth-store/contending-starts"),
     async () => {
       const { tokens, save, stored, session } = setting;
       const clock = virtualClock();
@@ -221,7 +220,7 @@ describe("refreshes", () => {
   );
 
   it(
-    "27: a caller that leaves while the answer is awaited changes nothing: it is saved, and the lock is free",
+    "a caller that leaves while the answer is awaited changes nothing: it is saved, and the lock is free",
     proves("oauth-store/callers-may-leave"),
     async () => {
       const { tokens, save, stored, session } = setting;
@@ -242,8 +241,8 @@ describe("refreshes", () => {
   );
 
   it(
-    "30: two starts at once with a refresh token that works once are both well",
-    proves("oauth-store/matrix-refresh"),
+    "two starts at once with a refresh token that works once are both well",
+    proves("oauth-store/contending-starts"),
     async () => {
       const { tokens, save, session } = setting;
       await save(credentialOf(tokens.authority.login()));
@@ -256,7 +255,7 @@ describe("refreshes", () => {
 
 describe("rejections", () => {
   it(
-    "47, 48: of one generation, three times over in each of two sessions, cost one grant",
+    "of one generation, three times over in each of two sessions, cost one grant",
     proves("oauth-store/late-rejection-adopts"),
     async () => {
       const { tokens, save, session } = setting;
@@ -272,7 +271,7 @@ describe("rejections", () => {
   );
 
   it(
-    "49: of a token whose successor is stored already adopt that, also when it happens twice in one operation",
+    "of a token whose successor is stored already adopt that, also when it happens twice in one operation",
     proves("oauth-store/late-rejection-adopts"),
     async () => {
       const { tokens, save, session } = setting;
@@ -287,7 +286,7 @@ describe("rejections", () => {
   );
 
   it(
-    "50: of what was just issued end in a typed error, without a loop",
+    "of what was just issued end in a typed error, without a loop",
     proves("oauth-store/fresh-rejection-bounded"),
     async () => {
       const { tokens, save, session } = setting;
