@@ -4,29 +4,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSpendRecords } from "../src/index.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
-import { type ToldProcess, toldProcess } from "./support/told-process.ts";
 
 const HOUR = 3_600_000;
 
 let setting: HomeSetting;
-const processes: ToldProcess[] = [];
 beforeEach(async () => {
   setting = await homeSetting();
 });
-afterEach(async () => {
-  for (const one of processes.splice(0)) {
-    await one[Symbol.asyncDispose]();
-    setting.watch.child(one.child);
-    setting.watch.show(one.events);
-  }
-  await setting[Symbol.asyncDispose]();
-});
-
-function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
-  const one = toldProcess(setting, options);
-  processes.push(one);
-  return one;
-}
+afterEach(() => setting[Symbol.asyncDispose]());
 
 describe("events", () => {
   it(
@@ -34,7 +19,7 @@ describe("events", () => {
     proves("oauth-store/events"),
     async () => {
       const { tokens } = setting;
-      const [one, two] = [another(), another()];
+      const [one, two] = [setting.another(), setting.another()];
       const { lineage } = await one.login(credentialOf(tokens.authority.login(), HOUR));
       const a = await two.ensureFresh();
       await one.refresh();
@@ -78,7 +63,7 @@ describe("settle", () => {
       const { tokens, save, stored, home } = setting;
       await save(credentialOf(tokens.authority.login()));
       const kept = tokens.keepAnswers();
-      const one = another();
+      const one = setting.another();
       const call = one.ensureFresh();
       await tokens.server.waitFor(1);
       await call.leave();
@@ -106,7 +91,7 @@ describe("settle", () => {
       const { tokens, save, stored, path } = setting;
       await save(credentialOf(tokens.authority.login()));
       // Time stands still: nothing is tried in the background.
-      const one = another({ arm: ["sealed"], stillSinceMs: Date.now() });
+      const one = setting.another({ arm: ["sealed"], stillSinceMs: Date.now() });
       const call = one.ensureFresh();
       await one.child.reached("sealed");
       const unblock = await blockStore(path);

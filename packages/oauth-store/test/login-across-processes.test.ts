@@ -6,35 +6,22 @@ import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
-import { type ToldProcess, toldProcess } from "./support/told-process.ts";
+import type { ToldProcessOptions } from "./support/told-process.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const HOUR = 3_600_000;
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
-const processes: ToldProcess[] = [];
 beforeEach(async () => {
   setting = await homeSetting();
 });
-afterEach(async () => {
-  for (const one of processes.splice(0)) {
-    await one[Symbol.asyncDispose]();
-    setting.watch.child(one.child);
-  }
-  await setting[Symbol.asyncDispose]();
-});
-
-function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
-  const one = toldProcess(setting, options);
-  processes.push(one);
-  return one;
-}
+afterEach(() => setting[Symbol.asyncDispose]());
 
 /** A process whose refresh has been sent and is not answered before `release`. */
-async function refreshing(options?: Parameters<typeof toldProcess>[1]) {
+async function refreshing(options?: ToldProcessOptions) {
   const kept = setting.tokens.keepAnswers();
-  const one = another(options);
+  const one = setting.another(options);
   const call = one.ensureFresh();
   await setting.tokens.server.waitFor(1);
   return { one, call, release: kept.release };
@@ -52,7 +39,7 @@ describe("a login", () => {
       await save(credentialOf(issued));
       const { one, call, release } = await refreshing();
       const again = tokens.authority.login();
-      const other = another();
+      const other = setting.another();
       const login = other.login(credentialOf(again, HOUR));
       await other.told("loggedIn");
       expect((await other.ensureFresh()).accessToken).toBe(again.accessToken);
@@ -92,7 +79,7 @@ describe("a login", () => {
       const { tokens, save, stored, home, path } = setting;
       await save(credentialOf(tokens.authority.login()));
       const { call, release } = await refreshing({ withoutLocks: true });
-      const other = another({ withoutLocks: true });
+      const other = setting.another({ withoutLocks: true });
       const again = tokens.authority.login();
       if (what === "login") await other.login(credentialOf(again, HOUR));
       else await other.logout();
@@ -118,7 +105,7 @@ describe("a login", () => {
       await store.update(KEY, () => ({ write: { ...entry, of_the_old_one: 1 } }));
       const { accessToken } = tokens.authority.login();
       const credential = { ...credentialOf({ accessToken }, HOUR), scopes: [] };
-      await another().login(credential);
+      await setting.another().login(credential);
       expect(await store.read(KEY)).toEqual(oauthCredential.serialize(credential));
     },
   );
@@ -139,7 +126,7 @@ describe("a login", () => {
       for (let more = 0; more < 2; more += 1) {
         await expect(mine.ensureFresh()).rejects.toEqual(code(end));
       }
-      await another().login(credential);
+      await setting.another().login(credential);
       expect((await mine.ensureFresh()).view.accessToken).not.toBe(issued.accessToken);
       expect(tokens.authority.presented).toEqual([issued.refreshToken, issued.refreshToken]);
     },
@@ -159,7 +146,7 @@ describe("a login", () => {
       expect(await mine.ensureFresh()).toBe(handle);
       lock.release();
       const theirs = tokens.authority.login();
-      const other = another();
+      const other = setting.another();
       if (what === "a login") await other.login(credentialOf(theirs, HOUR));
       if (what === "a logout") await other.logout();
       await mine.settle();
@@ -199,7 +186,7 @@ describe("a login", () => {
       });
       const handle = await mine.login(credentialOf(tokens.authority.login(), HOUR));
       const theirs = tokens.authority.login();
-      const other = another();
+      const other = setting.another();
       if (what !== "nothing") await other.login(credentialOf(theirs, HOUR));
       if (what === "a login and a logout") await other.logout();
       locked = false;
@@ -223,7 +210,7 @@ describe("a logout", () => {
       const { tokens, save, path } = setting;
       await save(credentialOf(tokens.authority.login()));
       const { one, call, release } = await refreshing();
-      const other = another();
+      const other = setting.another();
       const leaving = other.logout();
       // Nothing can be had there any more, though the lock is somebody else's.
       await expect(other.ensureFresh()).rejects.toEqual(code("AUTHORIZATION_REQUIRED"));
@@ -249,7 +236,7 @@ describe("a logout", () => {
     async () => {
       const { tokens, save, session, path } = setting;
       await save(credentialOf(tokens.authority.login()));
-      const other = another({ arm: ["locked"] });
+      const other = setting.another({ arm: ["locked"] });
       const leaving = other.logout();
       await other.child.reached("locked");
       const locks = flockProvider();
@@ -301,18 +288,18 @@ describe("a logout", () => {
       await save(credentialOf(tokens.authority.login()));
       const restore = await backUp(path);
       if (links === 2) {
-        const first = another();
+        const first = setting.another();
         const b = await first.ensureFresh();
         await first.close();
         expect(b.generation).toBe(1);
       }
-      const victim = another({ arm: ["sealed"] });
+      const victim = setting.another({ arm: ["sealed"] });
       victim.refresh();
       await victim.child.reached("sealed");
       await victim.child.kill();
       // The answer of the first refresh stays until that of the second is saved.
       await restore();
-      const other = another();
+      const other = setting.another();
       expect(await other.logout()).toEqual({ removed: true, failures: [], revoked: true });
       expect(other.revoked).toEqual(live());
       expect(tokens.authority.presented).toHaveLength(links);

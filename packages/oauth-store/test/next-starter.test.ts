@@ -5,7 +5,6 @@ import { flockProvider, type OAuthCredential, readSpendRecords } from "../src/in
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { damage, recordPaths } from "./support/record-paths.ts";
-import { type ToldProcess, toldProcess } from "./support/told-process.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
@@ -14,27 +13,14 @@ const INVALID_CLIENT = { status: 401, body: '{"error":"invalid_client"}' };
 const MINUTES = 60_000;
 
 let setting: HomeSetting;
-const processes: ToldProcess[] = [];
 beforeEach(async () => {
   setting = await homeSetting();
 });
-afterEach(async () => {
-  for (const one of processes.splice(0)) {
-    await one[Symbol.asyncDispose]();
-    setting.watch.child(one.child);
-  }
-  await setting[Symbol.asyncDispose]();
-});
-
-function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
-  const one = toldProcess(setting, options);
-  processes.push(one);
-  return one;
-}
+afterEach(() => setting[Symbol.asyncDispose]());
 
 /** A process that asks for the credential and is killed at that point. */
 async function killedAt(point: string): Promise<void> {
-  const one = another({ arm: [point] });
+  const one = setting.another({ arm: [point] });
   one.ensureFresh();
   await one.child.reached(point);
   await one.child.kill();
@@ -72,7 +58,7 @@ describe("a claimed one whose owner may live", () => {
       const { tokens, save, session, home } = setting;
       await save(credentialOf(tokens.authority.login()));
       const kept = tokens.keepAnswers();
-      const owner = another();
+      const owner = setting.another();
       const sent = owner.ensureFresh();
       await tokens.server.waitFor(1);
       // Only so does anybody get the lock beside a living owner.
@@ -201,7 +187,7 @@ describe("one whose attempts had no good end", () => {
       for (let more = 0; more < 3; more += 1) {
         expect((await session({ clock }).ensureFresh()).view.accessToken).toBe(issued.accessToken);
       }
-      const process = another({ stillSinceMs: clock.wallMs() });
+      const process = setting.another({ stillSinceMs: clock.wallMs() });
       expect((await process.ensureFresh()).accessToken).toBe(issued.accessToken);
       expect(tokens.authority.presented).toHaveLength(1);
     },
@@ -269,7 +255,7 @@ describe("one whose answer is held by a process", () => {
       await save(credentialOf({ accessToken: "at-0", refreshToken: "rt-short" }));
       tokens.authority.live.set("rt-short", "family");
       // Its time stands still: it does not try to save again.
-      const holder = another({ arm: ["sealed"], stillSinceMs: Date.now() });
+      const holder = setting.another({ arm: ["sealed"], stillSinceMs: Date.now() });
       const served = holder.ensureFresh();
       await holder.child.reached("sealed");
       const unblock = await blockStore(path);
@@ -308,7 +294,7 @@ describe("a refused one", () => {
       await save(credentialOf(issued));
       tokens.authority.mischief.push(INVALID_GRANT);
       await expect(session().ensureFresh()).rejects.toEqual(code("REFUSED"));
-      await expect(another().ensureFresh()).rejects.toEqual(code("REFUSED"));
+      await expect(setting.another().ensureFresh()).rejects.toEqual(code("REFUSED"));
       expect(tokens.authority.presented).toHaveLength(1);
       await save(changed(issued, { scopes: ["a", "written by somebody since"] }));
       expect((await session().ensureFresh()).generation).toBe(1);
@@ -332,7 +318,7 @@ describe("a refused one", () => {
         });
         await save(changed(issued, { scopes: ["another"] }));
       }
-      await expect(another().ensureFresh()).rejects.toMatchObject({ reason: "invalid_client" });
+      await expect(setting.another().ensureFresh()).rejects.toMatchObject({ reason: "invalid_client" });
       expect(tokens.authority.presented).toHaveLength(1);
       await save(changed(issued, { clientId: "registered-again" }));
       expect((await session().ensureFresh()).generation).toBe(1);

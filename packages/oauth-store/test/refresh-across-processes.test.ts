@@ -5,29 +5,15 @@ import { type OAuthCredential, oauthCredential } from "../src/index.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
-import { type ToldProcess, toldProcess } from "./support/told-process.ts";
 
 const HOUR = 3_600_000;
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
-const processes: ToldProcess[] = [];
 beforeEach(async () => {
   setting = await homeSetting();
 });
-afterEach(async () => {
-  for (const one of processes.splice(0)) {
-    await one[Symbol.asyncDispose]();
-    setting.watch.child(one.child);
-  }
-  await setting[Symbol.asyncDispose]();
-});
-
-function another(options?: Parameters<typeof toldProcess>[1]): ToldProcess {
-  const one = toldProcess(setting, options);
-  processes.push(one);
-  return one;
-}
+afterEach(() => setting[Symbol.asyncDispose]());
 
 describe("two processes", () => {
   it(
@@ -37,7 +23,7 @@ describe("two processes", () => {
       const { tokens, save, stored } = setting;
       const issued = tokens.authority.login();
       await save(credentialOf(issued, HOUR));
-      const [idle, busy] = [another(), another()];
+      const [idle, busy] = [setting.another(), setting.another()];
       const a = await idle.ensureFresh();
       let newest = await busy.refresh();
       newest = await busy.refresh();
@@ -59,7 +45,7 @@ describe("two processes", () => {
     async () => {
       const { tokens, save } = setting;
       await save(credentialOf(tokens.authority.login(), HOUR));
-      const both = [another(), another()];
+      const both = [setting.another(), setting.another()];
       const handles = await Promise.all(both.map((one) => one.ensureFresh()));
       const kept = tokens.keepAnswers();
       const recovering = both.map((one, at) => one.recover(handles[at] ?? never()));
@@ -81,7 +67,7 @@ describe("two processes", () => {
       // Good for a while, and better refreshed by now.
       await save(credentialOf(issued, 200_000));
       const kept = tokens.keepAnswers();
-      const both = [another(), another()];
+      const both = [setting.another(), setting.another()];
       for (const one of both) expect((await one.ensureFresh()).accessToken).toBe(issued.accessToken);
       await tokens.server.waitFor(1);
       for (const one of both) expect((await one.ensureFresh()).accessToken).toBe(issued.accessToken);
@@ -105,7 +91,7 @@ describe("two processes", () => {
       const { tokens, save, path } = setting;
       await save(credentialOf({ accessToken: "at-x", refreshToken: "rt-unknown-to-the-server-000" }));
       const before = await readFile(path);
-      for (const one of [another(), another()]) {
+      for (const one of [setting.another(), setting.another()]) {
         for (let more = 0; more < 2; more += 1) {
           await expect(one.ensureFresh()).rejects.toMatchObject({
             code: "ERR_OAUTH_STORE_REFUSED",
@@ -129,7 +115,7 @@ describe("two processes", () => {
       await save(credentialOf(tokens.authority.login()));
       tokens.authority.mischief.push(trick);
       const before = await readFile(path);
-      for (const one of [another(), another()]) {
+      for (const one of [setting.another(), setting.another()]) {
         await expect(one.ensureFresh()).rejects.toMatchObject({
           code: "ERR_OAUTH_STORE_TRANSIENT",
           reason,
@@ -149,7 +135,7 @@ describe("two processes", () => {
       const { tokens, save, stored } = setting;
       await save(credentialOf(tokens.authority.login()));
       const kept = tokens.keepAnswers();
-      const [first, second] = [another(), another()];
+      const [first, second] = [setting.another(), setting.another()];
       const call = first.ensureFresh();
       await tokens.server.waitFor(1);
       await call.leave();
@@ -175,7 +161,7 @@ describe("two processes", () => {
       tokens.authority.mischief.push({ lose: "before" });
       const kept = tokens.keepAnswers();
       const stillSinceMs = Date.now();
-      const first = another({ stillSinceMs });
+      const first = setting.another({ stillSinceMs });
       const call = first.ensureFresh();
       await tokens.server.waitFor(1);
       await first.advance(44_900);
@@ -185,11 +171,11 @@ describe("two processes", () => {
       (await takeLock(setting.home)).release();
       expect(await readFile(path)).toEqual(before);
       kept.release();
-      await expect(another({ stillSinceMs: stillSinceMs + 45_500 }).ensureFresh()).rejects.toEqual(
+      await expect(setting.another({ stillSinceMs: stillSinceMs + 45_500 }).ensureFresh()).rejects.toEqual(
         code("TRANSIENT"),
       );
       expect(tokens.authority.presented).toHaveLength(1);
-      const later = another({ stillSinceMs: stillSinceMs + 60_000 });
+      const later = setting.another({ stillSinceMs: stillSinceMs + 60_000 });
       expect((await later.ensureFresh()).generation).toBe(1);
       expect(tokens.authority.presented).toHaveLength(2);
     },
@@ -201,7 +187,7 @@ describe("two processes", () => {
     async () => {
       const { tokens, save, stored, path } = setting;
       await save(credentialOf(tokens.authority.login()));
-      const first = another({ arm: ["sealed"] });
+      const first = setting.another({ arm: ["sealed"] });
       const call = first.ensureFresh();
       await first.child.reached("sealed");
       await call.leave();
@@ -215,7 +201,7 @@ describe("two processes", () => {
       const b = await first.ensureFresh();
       expect((await stored())?.accessToken).toBe(b.accessToken);
       expect(tokens.authority.isLive((await stored())?.refreshToken)).toBe(true);
-      expect(await another().ensureFresh()).toEqual(b);
+      expect(await setting.another().ensureFresh()).toEqual(b);
       expect(tokens.authority.presented).toHaveLength(1);
     },
   );
@@ -226,7 +212,7 @@ describe("two processes", () => {
     async () => {
       const { tokens, save, store } = setting;
       await save(credentialOf({ accessToken: "at-only" }));
-      const both = [another(), another()];
+      const both = [setting.another(), setting.another()];
       for (const one of both) {
         await expect(one.ensureFresh()).rejects.toMatchObject({
           code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
@@ -256,7 +242,7 @@ describe("a login made by another process", () => {
     async () => {
       const { tokens, save } = setting;
       await save(credentialOf(tokens.authority.login(), HOUR));
-      const [running, other] = [another(), another()];
+      const [running, other] = [setting.another(), setting.another()];
       const a = await running.ensureFresh();
       const again = tokens.authority.login();
       const handle = await other.login(credentialOf(again, HOUR));
@@ -276,7 +262,7 @@ describe("a login made by another process", () => {
     async (_name, changed) => {
       const { tokens, save } = setting;
       await save(credentialOf(tokens.authority.login(), HOUR));
-      const [running, other] = [another(), another()];
+      const [running, other] = [setting.another(), setting.another()];
       const a = await running.ensureFresh();
       const handle = await other.login({ ...credentialOf(tokens.authority.login(), HOUR), ...changed });
       await expect(running.recover(a)).rejects.toEqual(code("REPLACED"));
@@ -297,7 +283,7 @@ describe("a login made by another process", () => {
     async (_name, answer) => {
       const { tokens, save } = setting;
       await save(credentialOf(tokens.authority.login(), HOUR));
-      const [running, other] = [another(), another()];
+      const [running, other] = [setting.another(), setting.another()];
       const a = await running.ensureFresh();
       const issued = tokens.authority.login("f");
       const { lineage } = await other.login({ ...credentialOf(issued), clientId: "client-2" });
@@ -322,7 +308,7 @@ describe("a login made by another process", () => {
       };
       const running = session({ kind });
       const a = await running.ensureFresh();
-      const other = another();
+      const other = setting.another();
       const again = await other.login({ ...credentialOf(tokens.authority.login(), HOUR), scopes: ["of-a"] });
       expect((await running.recover(a)).lineage).toBe(again.lineage);
       const somebody = credentialOf(tokens.authority.login(), HOUR);

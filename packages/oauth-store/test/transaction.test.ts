@@ -18,24 +18,16 @@ import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, SERVER, type Session } from "./support/memory-setting.ts";
-import { type ToldProcess, toldProcess } from "./support/told-process.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const HOUR = 3_600_000;
 const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
-const processes: ToldProcess[] = [];
 beforeEach(async () => {
   setting = await homeSetting();
 });
-afterEach(async () => {
-  for (const one of processes.splice(0)) {
-    await one[Symbol.asyncDispose]();
-    setting.watch.child(one.child);
-  }
-  await setting[Symbol.asyncDispose]();
-});
+afterEach(() => setting[Symbol.asyncDispose]());
 
 const records = () => readSpendRecords({ home: setting.home.path, key: KEY });
 
@@ -358,8 +350,7 @@ describe("an answer", () => {
       tokens.authority.mischief.push({
         json: { access_token: "at-bad", token_type: "N_A", refresh_token: next.refreshToken },
       });
-      const victim = toldProcess(setting, { arm: ["sealed"] });
-      processes.push(victim);
+      const victim = setting.another({ arm: ["sealed"] });
       victim.ensureFresh();
       await victim.child.reached("sealed");
       await victim.child.kill();

@@ -13,6 +13,7 @@ import { loopbackGrant } from "./loopback-grant.ts";
 import { KEY, type Session, type SessionOptions } from "./memory-setting.ts";
 import { checkFiles, SecretWatch } from "./secret-watch.ts";
 import { startTokenServer, type TokenServer } from "./token-server.ts";
+import { type ToldProcess, type ToldProcessOptions, toldProcess } from "./told-process.ts";
 
 /** A home on disk, a token endpoint on loopback, and sessions on both. */
 export interface HomeSetting extends AsyncDisposable {
@@ -25,6 +26,8 @@ export interface HomeSetting extends AsyncDisposable {
   readonly watch: SecretWatch;
   /** Each call is a session of its own, which shares nothing with the others but the files. */
   session(options?: Partial<SessionOptions>): Session;
+  /** Each call is a process of its own, which does with the credential what it is told. */
+  another(options?: ToldProcessOptions): ToldProcess;
   save(credential: OAuthCredential): Promise<void>;
   stored(): Promise<OAuthCredential | undefined>;
   /** Text of every file below the home. */
@@ -37,6 +40,7 @@ export async function homeSetting(): Promise<HomeSetting> {
   const store = fileStore(home.path);
   const events: CredentialEvent[] = [];
   const sessions: Session[] = [];
+  const processes: ToldProcess[] = [];
   const watch = new SecretWatch();
   return {
     home,
@@ -59,6 +63,11 @@ export async function homeSetting(): Promise<HomeSetting> {
       sessions.push(session);
       return watch.session(session);
     },
+    another(options) {
+      const one = toldProcess({ home, tokens }, options);
+      processes.push(one);
+      return one;
+    },
     save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),
     async stored() {
       const entry = await store.read(KEY);
@@ -73,6 +82,11 @@ export async function homeSetting(): Promise<HomeSetting> {
     },
     async [Symbol.asyncDispose]() {
       try {
+        for (const one of processes) {
+          await one[Symbol.asyncDispose]();
+          watch.child(one.child);
+          watch.show(one.events);
+        }
         for (const session of sessions) await session[Symbol.asyncDispose]();
         watch.show(events);
         watch.check(tokens.authority.issued);

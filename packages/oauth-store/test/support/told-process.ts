@@ -41,9 +41,12 @@ export interface ToldProcess extends AsyncDisposable {
   told(type: CredentialEvent["type"], count?: number): Promise<CredentialEvent>;
 }
 
+/** `arm`: the points at which it stands still. */
+export type ToldProcessOptions = Partial<ToldSetup> & { readonly arm?: readonly string[] };
+
 export function toldProcess(
   { home, tokens }: Pick<HomeSetting, "home" | "tokens">,
-  options: Partial<ToldSetup> & { readonly arm?: readonly string[] } = {},
+  options: ToldProcessOptions = {},
 ): ToldProcess {
   const { arm, ...more } = options;
   const child = spawnChild({ script: SCRIPT, arm });
