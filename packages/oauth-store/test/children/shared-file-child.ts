@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { connectParent } from "../../../../internal/test-kit/src/connect-parent.ts";
 
 /** Writes one entry of a shared file: once, once when told to, or for ever. */
@@ -12,6 +13,8 @@ if (how === "forever") {
   for (let round = 0; ; round += 1) {
     await store.update(key, () => ({ write: { round, text: "b".repeat(20_000) } }));
     if (round === 1) port.send("writing");
+    // Who asks again at once would keep the lock from everybody who polls for it.
+    await sleep(Math.random() * 8);
   }
 }
 if (how === "wait") {
