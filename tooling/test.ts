@@ -99,7 +99,7 @@ function summarize(): string {
 /** What the full counts came to, for the record: `conformance/figures/long.md`. */
 function writeFigures(counts: string): void {
   const output = results.find(({ name }) => name === "tests")?.output ?? "";
-  const figures = [...output.matchAll(/^\s*figure: (.*)$/gm)].map(([, line]) => `- ${line}`);
+  const figures = [...output.matchAll(/figure: (.*)$/gm)].map(([, line]) => `- ${line}`);
   const lines = [
     "# The last full run",
     "",

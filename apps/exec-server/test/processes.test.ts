@@ -7,7 +7,7 @@ import { spawnServer, startServer, type TestServer } from "./support/start-serve
 let server: TestServer;
 let client: RawClient;
 beforeAll(async () => {
-  server = await startServer(["--insecure-no-auth"], { HAWSER_TEST_VISIBLE: "1", HAWSER_TEST_TOKEN: "2" });
+  server = await startServer(["--insecure-no-auth"], { HAWSER_ENV_VISIBLE: "1", HAWSER_ENV_TOKEN: "2" });
   client = await RawClient.ready(server.url);
 });
 afterAll(async () => {
@@ -134,18 +134,18 @@ describe("process/start", () => {
       };
       expect(await names({})).toEqual(["OWN"]);
       const all = await names({ envPolicy: { inherit: "all" } });
-      expect(all).toContain("HAWSER_TEST_VISIBLE");
-      expect(all).not.toContain("HAWSER_TEST_TOKEN");
+      expect(all).toContain("HAWSER_ENV_VISIBLE");
+      expect(all).not.toContain("HAWSER_ENV_TOKEN");
       const policy = {
         inherit: "all",
         ignoreDefaultExcludes: true,
         exclude: ["*visible"],
-        set: { HAWSER_TEST_SET: "1" },
-        includeOnly: ["hawser_*"],
+        set: { HAWSER_ENV_SET: "1" },
+        includeOnly: ["hawser_env_*"],
       };
       expect((await names({ envPolicy: policy })).sort()).toEqual([
-        "HAWSER_TEST_SET",
-        "HAWSER_TEST_TOKEN",
+        "HAWSER_ENV_SET",
+        "HAWSER_ENV_TOKEN",
         "OWN",
       ]);
     },
