@@ -18,6 +18,9 @@ export interface McpRefreshGrantOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What another try would find again: the login does not fit this server any more. */
+const NEEDS_LOGIN: ReadonlySet<string> = new Set(["issuer-unknown", "issuer-changed"]);
+
 /**
  * Spends the refresh token of an MCP login for `createCredentialSession`. The token goes to the endpoint that was pinned
  * at login; without a pin, to the one that the login's own issuer names now, and only while the MCP server still names
@@ -33,7 +36,8 @@ export function createMcpRefreshGrant(options: McpRefreshGrantOptions): RefreshG
       target =
         parsePins(pins, credential.issuer) ?? (await discoverPins(credential, metadataTransport, signal));
     } catch (error) {
-      return { sent: "no", code: error instanceof McpHttpError ? (error.reason ?? error.code) : "aborted" };
+      const code = error instanceof McpHttpError ? (error.reason ?? error.code) : "aborted";
+      return NEEDS_LOGIN.has(code) ? { sent: "no", code, loginNeeded: true } : { sent: "no", code };
     }
     return postForm({
       transport,

@@ -24,7 +24,8 @@ export function classifyAnswer<C, V>(answer: RefreshGrantAnswer, kind: Credentia
     return { is: answer.sent === "no" ? "deferred" : "unknown", code: printable(answer.code) };
   }
   const { status, body } = answer;
-  const text = body.byteLength > MAX_ANSWER_BYTES ? undefined : decode(body);
+  // Members that are not UTF-8 are read as well as they can be: the tokens beside them are ASCII.
+  const text = body.byteLength > MAX_ANSWER_BYTES ? undefined : new TextDecoder().decode(body);
   const json = text === undefined ? undefined : parse(text);
   if (status >= 200 && status < 300) {
     if (text === undefined || json === undefined) return { is: "unknown", code: "unreadable" };
@@ -60,18 +61,10 @@ function errorMember(answer: JsonValue): string | undefined {
   return typeof error === "string" ? error : undefined;
 }
 
-function decode(body: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    return undefined; // Cut, compressed or not text: it cannot be read, which is all there is to say.
-  }
-}
-
 function parse(text: string): JsonValue | undefined {
   try {
     return parseAnswer(text);
   } catch {
-    return undefined; // As above.
+    return undefined; // Cut, compressed or not text: it cannot be read, which is all there is to say.
   }
 }

@@ -1,9 +1,11 @@
+import { countingRecord } from "./counting-record.ts";
 import type { JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
 import { snapshotHash } from "./fingerprint.ts";
+import { forgetSpending } from "./forget-spending.ts";
 import { type CredentialIdentity, type CredentialMarks, identify } from "./identify.ts";
-import type { NotedGeneration } from "./lineage-note.ts";
+import { type NotedGeneration, notedLogin } from "./lineage-note.ts";
 import { marksOf, parseEntry, type StoredCredential } from "./look.ts";
 
 /** A successor on its way into the store. */
@@ -80,6 +82,9 @@ export async function commitSuccessor<C, V>(
       const next = isOurs
         ? { entry: current, installed: ours.installed }
         : successorOf(engine, plan, { credential: there, entry: current });
+      const { fingerprint } = next.installed.marks;
+      // A server may issue once more what it had issued before: then that is good again.
+      if (!isOurs && fingerprint !== base.marks.fingerprint) await forgetOlder(engine, next.installed);
       await noteGenerations(engine, plan, next.installed);
       await engine.fault("noted");
       result = { done: "committed", installed: next.installed };
@@ -88,6 +93,16 @@ export async function commitSuccessor<C, V>(
     { lockTimeoutMs, faultPoint: (name) => engine.fault(name) },
   );
   return result;
+}
+
+async function forgetOlder<C, V>(
+  engine: Engine<C, V>,
+  { identity, marks }: Pick<Installed<C, V>, "identity" | "marks">,
+): Promise<void> {
+  if (marks.fingerprint === undefined) return;
+  const header = countingRecord(await engine.ledger.attempts(marks.fingerprint))?.header;
+  const isOlder = header?.lineage === identity.lineage && header.generation < identity.generation;
+  if (isOlder && header.state === "settled") await forgetSpending(engine, marks.fingerprint);
 }
 
 /** Whether the store has this generation already, or a later one, under the refresh token that was kept. */
@@ -114,7 +129,7 @@ async function noteGenerations<C, V>(
   installed: Installed<C, V>,
 ): Promise<void> {
   const { base } = plan;
-  const kept = base.note?.lineage === base.identity.lineage ? base.note : undefined;
+  const kept = notedLogin(base.note, base.identity.lineage);
   await engine.ledger.writeLineage({
     version: 1,
     lineage: base.identity.lineage,

@@ -1,8 +1,8 @@
 import { classifyAnswer } from "./classify-answer.ts";
 import type { JsonValue } from "./credential-kind.ts";
 import type { Engine } from "./engine.ts";
-import { printable } from "./errors.ts";
-import { finish, validated } from "./finish.ts";
+import { CredentialError, printable } from "./errors.ts";
+import { bringsSuccessor, finish, validated } from "./finish.ts";
 import type { Hold } from "./hold.ts";
 import { keepAnswer, type Sealing } from "./keep-answer.ts";
 import type { StoredCredential } from "./look.ts";
@@ -14,6 +14,7 @@ import type { SealedAnswer } from "./sealed-answer.ts";
 import type { SpendEnd } from "./spend.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import type { ClaimedRecord } from "./spend-ledger.ts";
+import { standDown } from "./stand-down.ts";
 
 /** One attempt whose answer, or silence, is here. */
 export interface Attempt {
@@ -34,6 +35,14 @@ export async function conclude<C, V>(
   attempt: Attempt,
 ): Promise<SpendEnd<C, V>> {
   const { claim, header, answer, receivedAtMs, freshRejectionAtMs } = attempt;
+  if (answer.sent === "no" && answer.loginNeeded === true) {
+    await standDown(engine.ledger, claim, header);
+    throw new CredentialError(
+      "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
+      "the refresh token was not sent, and no later try could send it; a login is needed",
+      { reason: printable(answer.code) },
+    );
+  }
   const pen = penOfClaim(claim, header);
   const said = classifyAnswer(answer, engine.kind);
   const { retryAtMs } = answer;
@@ -69,11 +78,7 @@ function shownCorrelation(
 
 /** A 2xx without anything to keep. Whether a refresh token is in it is asked before anything is judged. */
 function isEmpty<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>, json: JsonValue): boolean {
-  try {
-    if (engine.kind.successorOf(json) !== undefined) return false;
-  } catch {
-    return true; // A kind that cannot read it cannot use it.
-  }
+  if (bringsSuccessor(engine.kind, json)) return false;
   const { outcome } = validated(engine.kind, stored.credential, json);
   return outcome === "unusable" || outcome === "refresh-token-only";
 }

@@ -20,6 +20,6 @@ export function countingRecord(attempts: readonly FoundRecord[]): FoundRecord | 
   return falling.find(isSettled) ?? falling.find(({ header }) => !isNotSent(header));
 }
 
-function isNotSent(header: SpendHeader | undefined): boolean {
+export function isNotSent(header: SpendHeader | undefined): boolean {
   return header?.state === "deferred" && header.outcomeCode === NOT_SENT && header.nextAtMs === 0;
 }

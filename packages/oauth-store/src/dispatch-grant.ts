@@ -1,6 +1,7 @@
 import { later } from "./credential-clock.ts";
 import type { Engine, RefreshGoal } from "./engine.ts";
 import { ANSWER_LIMIT_MS, type Hold } from "./hold.ts";
+import { notedLogin } from "./lineage-note.ts";
 import type { StoredCredential } from "./look.ts";
 import type { RefreshGrantAnswer } from "./refresh-grant.ts";
 
@@ -17,24 +18,30 @@ export async function dispatchGrant<C, V>(
   const { credential, refreshToken, note, identity } = stored;
   const controller = new AbortController();
   const { promise: tooLate, resolve: giveUp } = Promise.withResolvers<RefreshGrantAnswer>();
-  const leftMs = hold.leftMs(ANSWER_LIMIT_MS);
-  const stopAbort = later(engine.clock, leftMs, () => controller.abort());
-  const stopLeave = later(engine.clock, leftMs + GRACE_MS, () =>
-    giveUp({ sent: "unknown", code: "timeout" }),
+  let stop = () => {};
+  const inTurn = (delayMs: number, run: () => void) => {
+    stop = later(engine.clock, delayMs, run);
+  };
+  // Each is waited for from when the last was over: a process that stood still until past the limit has its answer
+  // in the socket, and reads that first.
+  inTurn(Math.max(0, hold.leftMs(ANSWER_LIMIT_MS) - GRACE_MS), () =>
+    inTurn(GRACE_MS, () => {
+      controller.abort();
+      inTurn(GRACE_MS, () => giveUp({ sent: "unknown", code: "timeout" }));
+    }),
   );
   try {
     const sent = engine.grant({
       credential,
       refreshToken,
       reason: goal.reason,
-      pins: note?.lineage === identity.lineage ? (note.pins ?? {}) : {},
+      pins: notedLogin(note, identity.lineage)?.pins ?? {},
       signal: controller.signal,
     });
     return await Promise.race([sent, tooLate]);
   } catch {
     return { sent: "unknown", code: "grant-threw" }; // Its text may hold what was sent.
   } finally {
-    stopAbort();
-    stopLeave();
+    stop();
   }
 }

@@ -2,13 +2,15 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncDirectory } from "./descriptor.ts";
+import { isCredentialError } from "./errors.ts";
 import { pathHash } from "./fingerprint.ts";
 import { formatLineageNote, parseLineageNote } from "./lineage-note.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { openRecordFiles } from "./record-files.ts";
 import { assertPrivateDirectory, ensurePrivateDirectory } from "./safe-path.ts";
-import type { FoundRecord, SpendLedger } from "./spend-ledger.ts";
+import { type FoundRecord, prunedRecord, type SpendLedger, spentTokenOf } from "./spend-ledger.ts";
+import { openSpentList } from "./spent-list.ts";
 import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 export interface FileLedgerOptions {
@@ -27,6 +29,7 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
   const directory = join(home, "spend", pathHash(key));
   const lineagePath = join(directory, "lineage");
   const files = openRecordFiles({ directory, locks, faultPoint });
+  const spent = openSpentList(join(directory, "spent"));
 
   async function ensureDirectory(): Promise<void> {
     if (existsSync(directory)) {
@@ -47,13 +50,16 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
     });
   }
 
-  async function read(
-    wanted: (name: { readonly fingerprint: string }) => boolean,
-  ): Promise<readonly FoundRecord[]> {
+  /** Those of a newer version are that version's to tidy up, and are left out where no refresh depends on them. */
+  async function readKnown(): Promise<readonly FoundRecord[]> {
     const found: FoundRecord[] = [];
-    for (const name of (await names()).filter(wanted)) {
-      const record = await files.read(name);
-      if (record) found.push(record);
+    for (const name of await names()) {
+      try {
+        const record = await files.read(name);
+        if (record) found.push(record);
+      } catch (error) {
+        if (!isCredentialError(error) || error.code !== "ERR_OAUTH_STORE_UNSUPPORTED") throw error;
+      }
     }
     return found;
   }
@@ -74,8 +80,15 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
       });
     },
 
-    attempts: (fingerprint) => read((name) => name.fingerprint === fingerprint),
-    list: () => read(() => true),
+    async attempts(fingerprint) {
+      const mine = (await names()).filter((name) => name.fingerprint === fingerprint);
+      const found = (await Promise.all(mine.map((name) => files.read(name)))).filter(
+        (record) => record !== undefined,
+      );
+      const pruned = found.length === 0 ? await spent.find(fingerprint) : undefined;
+      return pruned ? [prunedRecord(pruned)] : found;
+    },
+    list: readKnown,
 
     async claim(header, { bodyBytes }) {
       await ensureDirectory();
@@ -85,6 +98,14 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
     readBody: (record) => files.readBody(record),
     writeHeader: (record, header) => files.writeHeader(record, header),
     wipeBody: (record) => files.wipeBody(record),
-    remove: (record) => files.remove(record),
+    async remove(record) {
+      await files.remove(record);
+      await spent.forget(record.fingerprint);
+    },
+    async prune(record) {
+      const token = spentTokenOf(record);
+      if (token) await spent.add(token);
+      await files.remove(record);
+    },
   };
 }

@@ -2,12 +2,12 @@ import { type CommitPlan, type CommitResult, commitSuccessor, successorOf } from
 import type { AnswerVerdict, CredentialKind, JsonValue } from "./credential-kind.ts";
 import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
-import { type CredentialError, isCredentialError } from "./errors.ts";
+import { isCredentialError } from "./errors.ts";
 import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
 import type { StoredCredential } from "./look.ts";
 import { putOff, superseded, transient } from "./put-off.ts";
 import type { RecordPen } from "./record-pen.ts";
-import { WRONG_ACCOUNT, wrongAccount } from "./refusal.ts";
+import { hasMoved, WRONG_ACCOUNT, wrongAccount } from "./refusal.ts";
 import type { SealedAnswer } from "./sealed-answer.ts";
 import { settleRecord } from "./settle-record.ts";
 import { nextAttemptAtMs } from "./spend-backoff.ts";
@@ -20,6 +20,15 @@ export function validated<C, V>(kind: CredentialKind<C, V>, previous: C, answer:
     return kind.validate(previous, answer);
   } catch {
     return { outcome: "unusable", code: "invalid" };
+  }
+}
+
+/** Whether there is a refresh token in an answer. */
+export function bringsSuccessor<C, V>(kind: CredentialKind<C, V>, answer: JsonValue): boolean {
+  try {
+    return kind.successorOf(answer) !== undefined;
+  } catch {
+    return false; // A kind that cannot read it cannot use it.
   }
 }
 
@@ -36,9 +45,12 @@ export async function finish<C, V>(
 ): Promise<Installed<C, V> | "start-over"> {
   const { kind, clock } = engine;
   const verdict = validated(kind, stored.credential, answer.json);
-  if (verdict.outcome === "wrong-account") throw await wrongOwner(engine, pen);
+  if (verdict.outcome === "wrong-account") return wrongOwner(engine, stored, pen);
   if (verdict.outcome === "unusable") {
-    throw await failed(engine, pen, { state: "unknown", code: verdict.code });
+    // A new refresh token that the kind cannot judge now stays sealed: its predecessor is not sent again.
+    const isKept = pen.header.state === "sealed" && bringsSuccessor(kind, answer.json);
+    if (isKept) throw transient(verdict.code, clock.wallMs());
+    return failed(engine, stored, pen, { state: "unknown", code: verdict.code });
   }
 
   const repeated = isRepeated(engine, stored, pen, answer);
@@ -50,10 +62,14 @@ export async function finish<C, V>(
     lifetimeMs: verdict.outcome === "usable" && !repeated ? verdict.lifetimeMs : 0,
     freshRejectionAtMs: answer.freshRejectionAtMs,
   };
+  if (isSaved(stored, pen)) {
+    await settleRecord(engine, pen, plan, "outdated");
+    return "start-over";
+  }
   const next = successorOf(engine, plan, stored);
   const code = verdict.outcome === "refresh-token-only" ? verdict.code : "no-progress";
   if (!isProgress(engine, stored, pen, plan, next.installed.credential)) {
-    throw await failed(engine, pen, { state: "deferred", code });
+    return failed(engine, stored, pen, { state: "deferred", code });
   }
 
   let result: CommitResult<C, V>;
@@ -66,11 +82,12 @@ export async function finish<C, V>(
     }
     // The successor is in the record, or held by this process: it is good, and saved by whoever comes first.
     engine.state.unpersisted = { what: "successor", plan, pen };
-    engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     engine.keepSaving();
-    if (!expired) return { ...next.installed, news: "refreshed" };
-    engine.state.replace(engine, next.installed);
-    throw transient(code, clock.wallMs());
+    if (expired) engine.state.replace(engine, next.installed);
+    // Last: whoever listens may log out at once.
+    engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
+    if (expired) throw transient(code, clock.wallMs());
+    return { ...next.installed, news: "refreshed" };
   }
   await engine.fault("committed");
   const retryAtMs =
@@ -100,10 +117,18 @@ function putBehind<C, V>(engine: Engine<C, V>, successor: Unpersisted<C, V> & { 
 /** A settled record never becomes one that may be spent again. */
 async function failed<C, V>(
   engine: Engine<C, V>,
+  stored: StoredCredential<C>,
   pen: RecordPen,
   outcome: { readonly state: "unknown" | "deferred"; readonly code: string },
-): Promise<CredentialError> {
-  return pen.header.state === "settled" ? superseded() : putOff(engine, pen, outcome);
+): Promise<"start-over"> {
+  if (pen.header.state !== "settled") throw await putOff(engine, pen, outcome);
+  if (await hasMoved(engine, stored, 0)) return "start-over";
+  throw superseded();
+}
+
+/** The refresh token goes on, and what is stored has come of this very attempt, or of a later one. */
+function isSaved<C>({ identity }: StoredCredential<C>, { header }: RecordPen): boolean {
+  return header.lineage === identity.lineage && header.generation < identity.generation;
 }
 
 /** The access token that was rejected, issued once more: its new refresh token is kept, and it is not sent again. */
@@ -169,7 +194,11 @@ async function deferSuccessor<C, V>(
   return nextAtMs;
 }
 
-async function wrongOwner<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<CredentialError> {
+async function wrongOwner<C, V>(
+  engine: Engine<C, V>,
+  stored: StoredCredential<C>,
+  pen: RecordPen,
+): Promise<"start-over"> {
   try {
     // What is sealed stays sealed. What was not is given up, so that it is not asked for again.
     const state = pen.header.state === "held" ? "refused" : pen.header.state;
@@ -181,5 +210,6 @@ async function wrongOwner<C, V>(engine: Engine<C, V>, pen: RecordPen): Promise<C
   } finally {
     pen.close();
   }
-  return wrongAccount(engine);
+  if (await hasMoved(engine, stored, 0)) return "start-over";
+  throw wrongAccount(engine);
 }

@@ -1,5 +1,6 @@
 import type { CredentialState } from "./credential-state.ts";
 import { CredentialError } from "./errors.ts";
+import { notedLogin } from "./lineage-note.ts";
 import type { StoredCredential } from "./look.ts";
 
 const FRESH_MS = 10_000;
@@ -20,7 +21,7 @@ export function freshRejection<C, V>(
   if (rejectedAtMs === undefined || by !== "refresh" || receivedAtMs === undefined) return undefined;
   const rejectedAfterMs = rejectedAtMs - receivedAtMs;
   if (rejectedAfterMs < 0 || rejectedAfterMs > FRESH_MS) return undefined;
-  const lastAtMs = stored.note?.lineage === lineage ? stored.note.freshRejectionAtMs : undefined;
+  const lastAtMs = notedLogin(stored.note, lineage)?.freshRejectionAtMs;
   if (lastAtMs !== undefined && lastAtMs <= nowMs && nowMs - lastAtMs < FRESH_REJECTIONS_APART_MS) {
     throw new CredentialError(
       "ERR_OAUTH_STORE_FRESH_TOKEN_REJECTED",

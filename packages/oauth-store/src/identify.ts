@@ -1,5 +1,5 @@
 import { foreignLineage } from "./fingerprint.ts";
-import type { LineageNote, NotedGeneration } from "./lineage-note.ts";
+import type { LineageNote, NotedGeneration, NotedLogin } from "./lineage-note.ts";
 import type { SpendHeader } from "./spend-header.ts";
 
 /** Which login a stored credential belongs to, and which of its generations it is. */
@@ -26,21 +26,25 @@ export function identify(
   note: LineageNote | undefined,
   header: SpendHeader | undefined,
 ): CredentialIdentity {
-  for (const noted of [note?.current, note?.previous]) {
-    if (!note || !noted) continue;
-    const { lineage } = note;
+  const logins = [note, note?.before].filter((login) => login !== undefined && login !== null);
+  for (const { lineage, noted } of logins.flatMap(generationsOf)) {
     const { generation, receivedAtMs, lifetimeMs, by } = noted;
     if (noted.snapshotHash === marks.snapshotHash)
       return { lineage, generation, receivedAtMs, lifetimeMs, by };
     // Somebody changed another member, perhaps its times: the tokens are still these, our times are not.
     if (hasSameTokens(marks, noted)) return { lineage, generation, by: "foreign" };
   }
-  if (header && header.snapshotHash === marks.snapshotHash) {
+  // One that was spent is of that login, whatever else of the entry was changed.
+  if (header && (header.snapshotHash === marks.snapshotHash || header.state === "settled")) {
     return { lineage: header.lineage, generation: header.generation, by: "foreign" };
   }
   // Not random: every process that meets it must come to the same name.
   const seen = `${marks.fingerprint ?? ""}:${marks.bearerHash ?? marks.snapshotHash}`;
   return { lineage: foreignLineage(storeKey, seen), generation: 0, by: "foreign" };
+}
+
+function generationsOf({ lineage, current, previous }: NotedLogin) {
+  return [current, previous].flatMap((noted) => (noted ? [{ lineage, noted }] : []));
 }
 
 function hasSameTokens(marks: CredentialMarks, noted: NotedGeneration): boolean {

@@ -13,12 +13,11 @@ export function sealingOf<C, V>(
   engine: Engine<C, V>,
   stored: StoredCredential<C> & { readonly refreshToken: string },
 ): Sealing | undefined {
-  const { refreshToken, credential, identity, marks } = stored;
+  const { refreshToken, clientHash, identity, marks } = stored;
   if (refreshToken.length < MIN_SEALING_LENGTH) return undefined;
   return prepareSeal(refreshToken, {
     storeKey: engine.key,
-    issuer: engine.kind.issuer(credential),
-    client: engine.kind.client(credential),
+    clientHash,
     lineage: identity.lineage,
     fingerprint: marks.fingerprint ?? "",
   });

@@ -5,6 +5,7 @@ import { CredentialError, isCredentialError } from "./errors.ts";
 import { bearerHash, clientHash, fingerprint, snapshotHash } from "./fingerprint.ts";
 import { type CredentialIdentity, type CredentialMarks, identify } from "./identify.ts";
 import type { LineageNote } from "./lineage-note.ts";
+import { openSealed } from "./sealed-answer.ts";
 import type { FoundRecord } from "./spend-ledger.ts";
 
 /** What the store holds, and everything that is known about it. */
@@ -92,8 +93,7 @@ async function describe<C, V>(
   const credential = parseEntry(engine, entry);
   const marks = marksOf(engine, credential, entry);
   const attempts = marks.fingerprint === undefined ? [] : await ledger.attempts(marks.fingerprint);
-  const record = countingRecord(attempts);
-  return {
+  const named = (record: FoundRecord | undefined): StoredCredential<C> => ({
     entry,
     credential,
     refreshToken: kind.spendable(credential),
@@ -103,5 +103,16 @@ async function describe<C, V>(
     note,
     attempts,
     record,
-  };
+  });
+  const counting = countingRecord(attempts);
+  if (!counting || counting.header?.state === "settled") return named(counting);
+  // An answer that opens comes before whatever was claimed since by somebody who did not know of it.
+  const below = attempts.filter(
+    ({ attempt, header }) => attempt < counting.attempt && header?.state === "sealed",
+  );
+  for (const record of below.toSorted((a, b) => b.attempt - a.attempt)) {
+    const body = await ledger.readBody(record);
+    if (body && openSealed(engine, named(record), body)) return named(record);
+  }
+  return named(counting);
 }

@@ -1,7 +1,14 @@
 import type { LineageNote } from "./lineage-note.ts";
 import { createMemoryLock } from "./memory-lock.ts";
 import type { SpendHeader } from "./spend-header.ts";
-import type { ClaimedRecord, FoundRecord, SpendLedger } from "./spend-ledger.ts";
+import {
+  type ClaimedRecord,
+  type FoundRecord,
+  prunedRecord,
+  type SpendLedger,
+  spentTokenOf,
+} from "./spend-ledger.ts";
+import { MAX_SPENT_TOKENS, type SpentToken } from "./spent-list.ts";
 
 interface MemoryRecord {
   readonly fingerprint: string;
@@ -15,6 +22,7 @@ interface MemoryRecord {
 /** A ledger that lives and dies with its store object. */
 export function createMemoryLedger(): SpendLedger {
   const records = new Map<string, MemoryRecord>();
+  const spent = new Map<string, SpentToken>();
   const lock = createMemoryLock();
   let lineage: LineageNote | undefined;
 
@@ -34,8 +42,11 @@ export function createMemoryLedger(): SpendLedger {
     async writeLineage(note) {
       lineage = note;
     },
-    attempts: async (fingerprint) =>
-      [...records.values()].filter((record) => record.fingerprint === fingerprint).map(found),
+    async attempts(fingerprint) {
+      const kept = [...records.values()].filter((record) => record.fingerprint === fingerprint);
+      const pruned = kept.length === 0 ? spent.get(fingerprint) : undefined;
+      return pruned ? [prunedRecord(pruned)] : kept.map(found);
+    },
     list: async () => [...records.values()].map(found),
     async claim(header): Promise<ClaimedRecord | undefined> {
       const name = nameOf(header);
@@ -77,6 +88,16 @@ export function createMemoryLedger(): SpendLedger {
       if (mine) mine.body = undefined;
     },
     async remove(record) {
+      records.delete(nameOf(record));
+      spent.delete(record.fingerprint);
+    },
+    async prune(record) {
+      const token = spentTokenOf(record);
+      if (token) spent.set(token.fingerprint, token);
+      for (const oldest of spent.keys()) {
+        if (spent.size <= MAX_SPENT_TOKENS) break;
+        spent.delete(oldest);
+      }
       records.delete(nameOf(record));
     },
   };

@@ -80,8 +80,9 @@ function afterClaim(
   if (view.bodyOpens) return { do: "finish", restore: false };
   const failures = (header?.failures ?? 0) + 1;
   if (record.attempt === 1) return { do: "claim", attempt: nextAttempt(view), failures, uncertain: true };
-  const claimedAtMs = header?.claimedAtMs ?? record.writtenAtMs;
-  const nextAtMs = claimedAtMs + spendBackoffMs(failures, 0.5);
+  // A clock that was ahead wrote a time to come: a header is told another, and where there is none it is no time.
+  const claimedAtMs = header?.claimedAtMs ?? (record.writtenAtMs > view.nowMs ? 0 : record.writtenAtMs);
+  const nextAtMs = header?.nextAtMs ?? claimedAtMs + spendBackoffMs(failures, 0.5);
   return waitOrClaim(view, { claimedAtMs, nextAtMs, failures, code: "interrupted" });
 }
 
@@ -122,13 +123,20 @@ function waitOrClaim(
 }
 
 function afterRefusal(view: StarterView, header: SpendHeader): StarterStep {
-  const code = header.outcomeCode ?? "invalid_grant";
-  const sameClient = header.clientHash === view.clientHash;
-  const aboutClient = code === "invalid_client";
-  if (sameClient && (aboutClient || header.snapshotHash === view.snapshotHash)) {
-    return { do: "refuse", code, interrupted: header.uncertain && !aboutClient };
+  if (standsRefused(header, view)) {
+    const code = header.outcomeCode ?? "invalid_grant";
+    return { do: "refuse", code, interrupted: header.uncertain && code !== "invalid_client" };
   }
   return { do: "claim", attempt: nextAttempt(view), failures: 0, uncertain: header.uncertain };
+}
+
+/** Whether a refusal on record is about what is stored now: the entry, or the client alone. */
+export function standsRefused(
+  { state, outcomeCode, snapshotHash, clientHash }: SpendHeader,
+  stored: { readonly snapshotHash: string; readonly clientHash: string },
+): boolean {
+  if (state !== "refused" || clientHash !== stored.clientHash) return false;
+  return outcomeCode === "invalid_client" || snapshotHash === stored.snapshotHash;
 }
 
 function asUnknownAtMs(header: SpendHeader): number {

@@ -111,10 +111,10 @@ function needsRefresh(credential: OAuthCredential, age: CredentialAge): RefreshN
   const leftMs = expiresAtMs - age.nowMs;
   if (leftMs <= 0) return "now";
   // A window as long as the life would mean a refresh at every use.
-  const within = (windowMs: number) =>
-    leftMs <= (lifetimeMs !== undefined && lifetimeMs <= windowMs ? lifetimeMs / 2 : windowMs);
-  if (within(ACCOUNTED_WINDOW_MS)) return "first";
-  return within(BACKGROUND_WINDOW_MS) ? "soon" : "no";
+  const isShort = lifetimeMs !== undefined && lifetimeMs <= ACCOUNTED_WINDOW_MS;
+  if (leftMs <= (isShort ? lifetimeMs / 2 : ACCOUNTED_WINDOW_MS)) return "first";
+  const backgroundMs = Math.min(BACKGROUND_WINDOW_MS, (lifetimeMs ?? Number.POSITIVE_INFINITY) / 2);
+  return leftMs <= backgroundMs ? "soon" : "no";
 }
 
 function validate(_previous: OAuthCredential, answer: JsonValue): AnswerVerdict {

@@ -39,16 +39,20 @@ export function encodeHeader(header: SpendHeader): Uint8Array {
   return bytes;
 }
 
-/** Undefined for bytes that are not a whole header: never written, torn, or of another version. */
-export function decodeHeader(bytes: Uint8Array): SpendHeader | undefined {
+/**
+ * Undefined for bytes that are not a whole header: never written, or torn. `"newer"` for a whole one that this version
+ * cannot read: what it says of its refresh token is not known, and not to be guessed.
+ */
+export function decodeHeader(bytes: Uint8Array): SpendHeader | "newer" | undefined {
   const text = Buffer.from(bytes.subarray(0, HEADER_BYTES)).toString("utf8");
   const [first = "", json = ""] = text.split("\n", 2);
-  if (first !== `${MAGIC} ${checksum(json)}`) return undefined;
+  if (!/^hawser-spend \d+ /.test(first) || !first.endsWith(` ${checksum(json)}`)) return undefined;
+  if (!first.startsWith(`${MAGIC} `)) return "newer";
   try {
     const parsed = headerSchema.safeParse(JSON.parse(json));
-    return parsed.success ? parsed.data : undefined;
+    return parsed.success ? parsed.data : "newer";
   } catch {
-    return undefined; // The checksum held, so another version wrote it; it is as good as unreadable.
+    return "newer"; // The checksum held, so somebody meant it.
   }
 }
 

@@ -3,6 +3,7 @@ import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { claimedFile } from "./claimed-file.ts";
 import { readAt, syncDescriptor, syncDirectory, writeAt, writeAtOnce } from "./descriptor.ts";
+import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { decodeHeader, encodeHeader, HEADER_BYTES } from "./record-codec.ts";
@@ -62,12 +63,16 @@ export function openRecordFiles(options: {
 
   return {
     read: (name) =>
-      withFile(name, O_RDONLY, async (descriptor) => ({
-        fingerprint: name.fingerprint,
-        attempt: name.attempt,
-        header: decodeHeader(await readAt(descriptor, HEADER_BYTES, 0)),
-        writtenAtMs: fstatSync(descriptor).mtimeMs,
-      })),
+      withFile(name, O_RDONLY, async (descriptor) => {
+        const header = decodeHeader(await readAt(descriptor, HEADER_BYTES, 0));
+        if (header === "newer") {
+          throw new CredentialError(
+            "ERR_OAUTH_STORE_UNSUPPORTED",
+            `${pathOf(name)} was written by a newer version: nothing is sent`,
+          );
+        }
+        return { ...name, header, writtenAtMs: fstatSync(descriptor).mtimeMs };
+      }),
 
     async claim(header, bodyBytes) {
       const path = pathOf(header);

@@ -14,7 +14,14 @@ export interface RefreshGrantInput<C> {
  * `sent: "yes"`: the raw answer, unread.
  */
 export type RefreshGrantAnswer =
-  | { readonly sent: "no" | "unknown"; readonly code: string; readonly retryAtMs?: number | undefined }
+  | {
+      readonly sent: "no";
+      readonly code: string;
+      readonly retryAtMs?: number | undefined;
+      /** No later try could do better: nothing is put off, and `ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED` says `code`. */
+      readonly loginNeeded?: boolean | undefined;
+    }
+  | { readonly sent: "unknown"; readonly code: string; readonly retryAtMs?: number | undefined }
   | {
       readonly sent: "yes";
       readonly status: number;

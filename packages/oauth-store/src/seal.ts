@@ -3,8 +3,8 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 /** What a sealed body is bound to: it opens for this token of this login and for nothing else. */
 export interface SealContext {
   readonly storeKey: string;
-  readonly issuer: string | undefined;
-  readonly client: string | undefined;
+  /** Of the issuer and the client that asked. */
+  readonly clientHash: string;
   readonly lineage: string;
   readonly fingerprint: string;
 }
@@ -24,12 +24,10 @@ const TEXT_AT = NONCE_AT + NONCE_BYTES;
  */
 export const MIN_SEALING_LENGTH = 22;
 
-/** Encrypts an answer under the refresh token that was spent for it. AES-256-GCM, key by HKDF with a random salt. */
-export function seal(plain: Uint8Array, spent: string, context: SealContext): Uint8Array {
-  return prepareSeal(spent, context)(plain);
-}
-
-/** Does all of `seal` that can be done before there is an answer. What it returns works once. */
+/**
+ * Encrypts an answer under the refresh token that was spent for it: AES-256-GCM, key by HKDF with a random salt. Done
+ * here is all that can be done before there is an answer; what it returns works once.
+ */
 export function prepareSeal(spent: string, context: SealContext): (plain: Uint8Array) => Uint8Array {
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
@@ -72,6 +70,6 @@ function sealingKey(spent: string, salt: Uint8Array): Uint8Array {
 }
 
 function associatedData(context: SealContext): Uint8Array {
-  const { storeKey, issuer, client, lineage, fingerprint } = context;
-  return Buffer.from(JSON.stringify([storeKey, issuer ?? null, client ?? null, lineage, fingerprint]));
+  const { storeKey, clientHash, lineage, fingerprint } = context;
+  return Buffer.from(JSON.stringify([storeKey, clientHash, lineage, fingerprint]));
 }

@@ -13,16 +13,16 @@ export interface SealedAnswer {
 
 /** Opens the body of a record with the refresh token the store holds; undefined when it does not open. */
 export function openSealed<C, V>(
-  engine: Pick<Engine<C, V>, "kind" | "key">,
+  engine: Pick<Engine<C, V>, "key">,
   stored: StoredCredential<C>,
   body: Uint8Array,
 ): SealedAnswer | undefined {
-  const { refreshToken, record, credential, identity } = stored;
+  const { refreshToken, record, clientHash, identity } = stored;
   if (refreshToken === undefined || !record) return undefined;
   const plain = unseal(body, refreshToken, {
     storeKey: engine.key,
-    issuer: engine.kind.issuer(credential),
-    client: engine.kind.client(credential),
+    // Who asked, not who is configured here or is named beside the same refresh token by now.
+    clientHash: record.header?.clientHash ?? clientHash,
     lineage: record.header?.lineage ?? identity.lineage,
     fingerprint: record.fingerprint,
   });

@@ -73,7 +73,7 @@ async function tidyRecords<C, V>(
       // One that was given back keeps its number from being used again.
       if (isOpen && record.attempt > counting.attempt) continue;
       // A record that somebody still keeps locked is somebody's hope.
-      if ((await ledger.ownerOf(record)) !== "alive") await ledger.remove(record);
+      if ((await ledger.ownerOf(record)) !== "alive") await ledger.prune(record);
     } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {
       if (record.fingerprint !== storedFingerprint) await outlive(engine, record, header);
     }

@@ -1,6 +1,6 @@
 import type { SpendState } from "./explanation.ts";
 
-/** Who claimed, for diagnosis only: a process id proves nothing. */
+/** Who claimed. A process id proves nothing; that host and kernel are others makes a free lock prove nothing. */
 export interface SpendOwner {
   readonly host: string;
   readonly boot: string;

@@ -1,6 +1,7 @@
 import type { LineageNote } from "./lineage-note.ts";
 import type { HeldLock } from "./lock-provider.ts";
 import type { SpendHeader } from "./spend-header.ts";
+import type { SpentToken } from "./spent-list.ts";
 
 /** A record that exists. `header` is undefined when it cannot be read. */
 export interface FoundRecord {
@@ -37,7 +38,7 @@ export interface SpendLedger {
   readLineage(): Promise<LineageNote | undefined>;
   /** Durable when it resolves. */
   writeLineage(note: LineageNote): Promise<void>;
-  /** All attempts at one refresh token, in no order. */
+  /** All attempts at one refresh token, in no order. One that was pruned is settled, and has no body. */
   attempts(fingerprint: string): Promise<readonly FoundRecord[]>;
   /** All records, in no order. */
   list(): Promise<readonly FoundRecord[]>;
@@ -49,7 +50,36 @@ export interface SpendLedger {
   /** By the holder of `lock` only. */
   writeHeader(record: FoundRecord, header: SpendHeader): Promise<void>;
   wipeBody(record: FoundRecord): Promise<void>;
+  /** Forgets it: the refresh token counts as never spent. */
   remove(record: FoundRecord): Promise<void>;
+  /** Removes it to save room. Of a refresh token that has a successor it stays known that it was spent, and whose it was. */
+  prune(record: FoundRecord): Promise<void>;
+}
+
+/** What is known of a refresh token whose record was pruned. */
+export function prunedRecord(token: SpentToken): FoundRecord {
+  const header: SpendHeader = {
+    version: 1,
+    ...token,
+    state: "settled",
+    attempt: 1,
+    reason: "expiry",
+    claimedAtMs: 0,
+    leaseUntilMs: 0,
+    failures: 0,
+    uncertain: false,
+    snapshotHash: "",
+    clientHash: "",
+    owner: { host: "", boot: "", pid: 0 },
+  };
+  return { fingerprint: token.fingerprint, attempt: 1, header, writtenAtMs: 0 };
+}
+
+/** What is to be remembered of a record that is pruned: nothing where its refresh token may still be good. */
+export function spentTokenOf({ header }: FoundRecord): SpentToken | undefined {
+  if (header?.state !== "settled" && header?.state !== "sealed") return undefined;
+  const { fingerprint, lineage, generation } = header;
+  return { fingerprint, lineage, generation };
 }
 
 /** Smallest body of a record: with the header, 64 KiB. */

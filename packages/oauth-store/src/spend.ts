@@ -15,6 +15,9 @@ import { type ClaimedRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
 import { standDown } from "./stand-down.ts";
 import { custodyOf } from "./unpersisted.ts";
 
+/** A refresh token is not sent with less than this left for the answer: cut short, it would be lost. */
+const SHORTEST_ANSWER_MS = 15_000;
+
 /** What a spending ends in. `relock`: the lock file was taken away under us. */
 export type SpendEnd<C, V> = Installed<C, V> | "start-over" | "relock";
 
@@ -79,16 +82,18 @@ async function recheck<C, V>(
     // A login or logout of this process: nothing is spent for what has ended.
     if (engine.state.epoch !== hold.epoch) refusal = "start-over";
     if (engine.closing.aborted) refusal = closed();
-    else if (hold.leftMs(ANSWER_LIMIT_MS) === 0) refusal = transient("slow-store", engine.clock.wallMs());
+    else if (hold.leftMs(ANSWER_LIMIT_MS) < SHORTEST_ANSWER_MS) {
+      refusal = transient("slow-store", engine.clock.wallMs());
+    }
     // Last, and without an await before the send: a machine that slept may have lost its lock.
     if (!hold.lock.isIntact()) refusal = "relock";
     else if (hold.hasDrifted()) refusal = "start-over";
     if (refusal === undefined) return undefined;
   } catch (error) {
-    await standDown(claim, header);
+    await standDown(engine.ledger, claim, header);
     throw error;
   }
-  await standDown(claim, header);
+  await standDown(engine.ledger, claim, header);
   if (refusal instanceof CredentialError) throw refusal;
   return refusal;
 }

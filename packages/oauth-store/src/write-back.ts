@@ -3,6 +3,7 @@ import type { Installed } from "./credential-state.ts";
 import type { Engine } from "./engine.ts";
 import { snapshotHash } from "./fingerprint.ts";
 import { HOLD_LIMIT_MS, type Hold } from "./hold.ts";
+import { notedLogin } from "./lineage-note.ts";
 import { marksOf, type StoredCredential } from "./look.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function writeBack<C, V>(
       if (current === undefined || snapshotHash(engine.key, current) !== stored.marks.snapshotHash)
         return "keep";
       const entry = engine.kind.serialize(credential, current);
-      const kept = stored.note?.lineage === identity.lineage ? stored.note : undefined;
+      const kept = notedLogin(stored.note, identity.lineage);
       await engine.ledger.writeLineage({
         version: 1,
         lineage: identity.lineage,

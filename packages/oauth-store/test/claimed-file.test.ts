@@ -52,7 +52,7 @@ describe(claimedFile, () => {
       record.close();
       expect(record.isIntact()).toBe(false);
       await Promise.all(writes);
-      expect(decodeHeader(readFileSync(path))?.state).toBe("settled");
+      expect(decodeHeader(readFileSync(path))).toMatchObject({ state: "settled" });
     },
   );
 

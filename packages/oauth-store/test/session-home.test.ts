@@ -13,13 +13,14 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession, flockProvider, type LockProvider, readSpendRecords } from "../src/index.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
+import { recordPaths } from "./support/record-paths.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
@@ -32,14 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => setting[Symbol.asyncDispose]());
 
-/** The record files of the one credential, by name. */
-async function recordFiles(): Promise<string[]> {
-  const spend = setting.home.file("spend");
-  const [directory = ""] = await readdir(spend);
-  const names = await readdir(join(spend, directory));
-  return names.filter((name) => name !== "lineage").map((name) => join(spend, directory, name));
-}
-
+const recordFiles = () => recordPaths(setting.home);
 const states = async () =>
   (await readSpendRecords({ home: setting.home.path, key: KEY })).map((one) => one.state);
 

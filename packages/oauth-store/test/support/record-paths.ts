@@ -9,7 +9,7 @@ export async function recordPaths(home: TemporaryHome): Promise<string[]> {
   const names = await readdir(join(spend, directory));
   const attempt = (name: string) => Number(name.split(".")[1]);
   return names
-    .filter((name) => name !== "lineage")
+    .filter((name) => /^[0-9a-f]{32}\.\d+$/.test(name))
     .sort((a, b) => attempt(a) - attempt(b))
     .map((name) => join(spend, directory, name));
 }
