@@ -7,17 +7,22 @@ const LEVELS: readonly CredentialLevel[] = ["resource", "identity-provider", "ac
 
 /** Knows inside whose grant we are, among the sessions that were given it. */
 export class CredentialNesting {
-  readonly #inside = new AsyncLocalStorage<CredentialLevel>();
+  readonly #inside = new AsyncLocalStorage<{ readonly level: CredentialLevel; over: boolean }>();
 
   /** Runs the grant of a credential of this level. */
-  run<T>(level: CredentialLevel, grant: () => T): T {
-    return this.#inside.run(level, grant);
+  async run<T>(level: CredentialLevel, grant: () => Promise<T>): Promise<T> {
+    const inside = { level, over: false };
+    try {
+      return await this.#inside.run(inside, grant);
+    } finally {
+      inside.over = true;
+    }
   }
 
   /** Whether a credential of this level may be asked for here: its lock comes after those that are held. */
   allows(level: CredentialLevel): boolean {
     const around = this.#inside.getStore();
-    return around === undefined || LEVELS.indexOf(level) > LEVELS.indexOf(around);
+    return around === undefined || around.over || LEVELS.indexOf(level) > LEVELS.indexOf(around.level);
   }
 }
 

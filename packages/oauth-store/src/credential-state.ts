@@ -34,8 +34,12 @@ export class CredentialState<C, V> {
   /** When each was reported. */
   readonly #rejected = new Map<string, number>();
   readonly #owners = new Map<string, C>();
+  /** Whose each bearer was that has been handed out. */
+  readonly #bearers = new Map<string, string>();
   #current: Installed<C, V> | undefined;
-  #signedOut: "pending" | { readonly lineage: string | undefined } | undefined;
+  /** The login that listeners were told had ended. */
+  #ended: string | undefined;
+  #signedOut: "pending" | { readonly lineage: string } | undefined;
 
   constructor(kind: CredentialKind<C, V>) {
     this.#kind = kind;
@@ -70,29 +74,45 @@ export class CredentialState<C, V> {
     this.#owners.delete(installed.identity.lineage);
     this.#owners.set(installed.identity.lineage, installed.credential);
     trim(this.#owners, MAX_OWNERS);
+    const { bearerHash } = installed.marks;
+    if (bearerHash !== undefined) this.#bearers.set(bearerHash, installed.identity.lineage);
+    trim(this.#bearers, MAX_REJECTED);
+    this.#ended = undefined;
+  }
+
+  /** The login that a bearer was of, if this session has held it. */
+  lineageOf(bearerHash: string): string | undefined {
+    return this.#bearers.get(bearerHash);
   }
 
   /** Installs what has come in the place of ours, and says when that ends what was prepared with another login. */
   replace(listeners: { emit(event: CredentialEvent): void }, installed: Installed<C, V>): void {
-    const before = this.#current;
+    // Also in the place of one that was told to have ended.
+    const before = this.#current?.identity.lineage ?? this.#ended;
     const { lineage } = installed.identity;
-    const sameOwner = before === undefined || this.isSameOwner(before.identity.lineage, installed);
+    const sameOwner = before === undefined || this.isSameOwner(before, installed);
     this.install(installed);
-    if (before && before.identity.lineage !== lineage)
-      listeners.emit({ type: "replaced", sameOwner, lineage });
+    if (before !== undefined && before !== lineage) listeners.emit({ type: "replaced", sameOwner, lineage });
   }
 
   /** As `replace`, for what somebody else has saved. */
   adopt(listeners: { emit(event: CredentialEvent): void }, installed: Installed<C, V>): void {
-    const before = this.#current;
+    const before = this.#current?.identity;
     const { lineage, generation } = installed.identity;
+    const isOther = (before?.lineage ?? this.#ended ?? lineage) !== lineage;
     this.replace(listeners, installed);
-    if (before && before.identity.lineage !== lineage) return;
-    if (before?.identity.generation !== generation) listeners.emit({ type: "adopted", lineage, generation });
+    if (!isOther && before?.generation !== generation)
+      listeners.emit({ type: "adopted", lineage, generation });
   }
 
   clear(): void {
+    this.#ended = this.#current?.identity.lineage ?? this.#ended;
     this.#current = undefined;
+  }
+
+  /** Whether listeners believe that there is no login. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   reject(generation: Generation, atMs: number): void {
@@ -130,13 +150,14 @@ export class CredentialState<C, V> {
     const held = this.#current;
     this.epoch += 1;
     this.#signedOut = "pending";
-    this.#current = undefined;
+    this.clear();
     return held;
   }
 
   /** `leftBehind`: the lineage that could not be removed and is not to be taken up again. */
-  endSignOut(leftBehind: { readonly lineage: string | undefined } | undefined): void {
-    if (this.#signedOut === "pending") this.#signedOut = leftBehind;
+  endSignOut(leftBehind: string | undefined): void {
+    if (this.#signedOut !== "pending") return;
+    this.#signedOut = leftBehind === undefined ? undefined : { lineage: leftBehind };
   }
 
   beginLogin(installed: Installed<C, V>): void {
@@ -149,7 +170,7 @@ export class CredentialState<C, V> {
   isDisowned(lineage: string): boolean {
     const left = this.#signedOut;
     if (left === undefined || left === "pending") return left === "pending";
-    if (left.lineage === undefined || left.lineage === lineage) return true;
+    if (left.lineage === lineage) return true;
     this.#signedOut = undefined;
     return false;
   }

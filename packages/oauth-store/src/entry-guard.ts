@@ -10,7 +10,7 @@ export interface Nesting {
 
 /** Turns callers away who could only wait for themselves, or for nobody. */
 export class EntryGuard {
-  readonly #insideGrant = new AsyncLocalStorage<true>();
+  readonly #insideGrant = new AsyncLocalStorage<{ over: boolean }>();
   readonly #nesting: Nesting | undefined;
   readonly #closing: AbortSignal;
 
@@ -20,19 +20,32 @@ export class EntryGuard {
   }
 
   /** Runs a grant, from inside which the session is not to be entered. */
-  run<T>(grant: () => T): T {
+  async run<T>(grant: () => Promise<T>): Promise<T> {
     const nesting = this.#nesting;
-    return this.#insideGrant.run(true, () => (nesting ? nesting.scope.run(nesting.level, grant) : grant()));
+    // What the grant has started and left behind is not inside it any more when it is over.
+    const inside = { over: false };
+    try {
+      return await this.#insideGrant.run(inside, () =>
+        nesting ? nesting.scope.run(nesting.level, grant) : grant(),
+      );
+    } finally {
+      inside.over = true;
+    }
   }
 
-  /** Throws for a caller who must not wait here. */
-  enter(): void {
-    if (this.#insideGrant.getStore()) {
+  /** Throws inside the session's own grant, which would wait for itself. */
+  assertOutside(): void {
+    if (this.#insideGrant.getStore()?.over === false) {
       throw new CredentialError(
         "ERR_OAUTH_STORE_REENTERED",
         "a session cannot be used from inside its own refresh grant",
       );
     }
+  }
+
+  /** Throws for a caller who must not wait here. */
+  enter(): void {
+    this.assertOutside();
     if (this.#nesting && !this.#nesting.scope.allows(this.#nesting.level)) {
       throw new CredentialError(
         "ERR_OAUTH_STORE_REENTERED",

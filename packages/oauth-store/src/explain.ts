@@ -3,7 +3,7 @@ import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import type { CredentialExplanation, SpendSummary } from "./explanation.ts";
 import { peek, type StoredCredential } from "./look.ts";
-import { nextStarter } from "./next-starter.ts";
+import { nextStarter, standsRefused } from "./next-starter.ts";
 import { summarize } from "./read-spend-records.ts";
 import { WRONG_ACCOUNT } from "./refusal.ts";
 import { readSealed, starterView } from "./starter-view.ts";
@@ -24,6 +24,8 @@ const SUMMARIES: Readonly<Record<Verdict, string>> = {
   "wrong-account": "The authorization server answered for somebody else; a login is needed.",
   reused:
     "A program that does not take the lock has saved a refresh token of its own here, and the authorization server refuses both its token and ours: one of them was used twice; a login is needed.",
+  "login-unsaved":
+    "A login was made here and is not saved: its process is at it, or has ended before it could; if nobody is at it, a login is needed.",
   "logged-out": "The credential was removed by a logout of this process.",
   "logged-out-elsewhere": "The credential was removed by a logout of another process.",
   removed: "The credential was removed by a program that does not take the lock.",
@@ -34,22 +36,31 @@ const SUMMARIES: Readonly<Record<Verdict, string>> = {
 /** Says why a credential is as it is, from the store and the records. */
 export async function explain<C, V>(engine: Engine<C, V>): Promise<CredentialExplanation> {
   let stored: StoredCredential<C> | undefined;
-  let verdict: Verdict | undefined;
+  let verdict = ownVerdict(engine);
   try {
     stored = await peek(engine);
   } catch (error) {
     if (!isCredentialError(error) || error.code !== "ERR_OAUTH_STORE_CORRUPT") throw error;
-    verdict = "corrupt";
+    verdict ??= "corrupt";
   }
   const spends: readonly SpendSummary[] = summarize(await engine.ledger.list(), stored?.marks.fingerprint);
+  if (stored && engine.state.isDisowned(stored.identity.lineage)) verdict ??= "logged-out";
   verdict ??= stored ? await verdictOf(engine, stored) : await absence(engine);
   return { verdict, summary: SUMMARIES[verdict], spends };
+}
+
+/** What only this process knows. */
+function ownVerdict<C, V>({ state }: Engine<C, V>): Verdict | undefined {
+  if (state.unpersisted) return state.unpersisted.what === "login" ? "login-unsaved" : "in-progress";
+  return undefined;
 }
 
 async function absence<C, V>(engine: Engine<C, V>): Promise<Verdict> {
   const note = await engine.ledger.readLineage();
   if (!note) return "never-logged-in";
-  if (note.loggedOutAtMs === undefined) return "removed";
+  if ((note.loggedOutAtMs ?? note.logoutBegunAtMs) === undefined) {
+    return note.before === undefined ? "removed" : "login-unsaved";
+  }
   const { host, boot, pid } = engine.owner;
   const by = note.loggedOutBy;
   return by?.host === host && by.boot === boot && by.pid === pid ? "logged-out" : "logged-out-elsewhere";
@@ -62,7 +73,7 @@ async function verdictOf<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>
   if (!record) return "working";
   switch (header?.state) {
     case "refused":
-      if (header.snapshotHash !== stored.marks.snapshotHash) return "working";
+      if (!standsRefused(header, { ...stored.marks, clientHash: stored.clientHash })) return "working";
       if (header.outcomeCode === WRONG_ACCOUNT) return "wrong-account";
       if (await isReused(engine, stored)) return "reused";
       return header.uncertain && header.outcomeCode !== "invalid_client" ? "interrupted" : "refused";

@@ -30,6 +30,7 @@ export interface CredentialExplanation {
     | "held-elsewhere"
     | "wrong-account"
     | "reused"
+    | "login-unsaved"
     | "logged-out"
     | "logged-out-elsewhere"
     | "removed"

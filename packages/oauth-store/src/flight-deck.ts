@@ -79,8 +79,20 @@ export class FlightDeck<C, V> {
       () => {},
     );
     this.#pending.add(done);
-    void done.then(() => this.#pending.delete(done));
+    void done.then(() => {
+      this.#pending.delete(done);
+      // Saved by other work than that of its timer, which would only keep the process.
+      if (this.#stopSaving && !this.#engine.state.unpersisted) this.saveAnew();
+    });
     return running;
+  }
+
+  /** Forgets what was waiting to be saved: a login made now is kept as long as any other. */
+  saveAnew(): void {
+    this.#stopSaving?.();
+    this.#stopSaving = undefined;
+    this.#unsavedSinceMs = undefined;
+    this.#saveDelayMs = FIRST_SAVE_DELAY_MS;
   }
 
   /** Saves what could not be saved, again and again, more and more rarely. */
@@ -98,9 +110,7 @@ export class FlightDeck<C, V> {
       this.#saveDelayMs = Math.min(this.#saveDelayMs * 2, LONGEST_SAVE_DELAY_MS);
       void this.own(async () => {
         await saveUnpersisted(this.#engine);
-        if (state.unpersisted) return;
-        this.#saveDelayMs = FIRST_SAVE_DELAY_MS;
-        this.#unsavedSinceMs = undefined;
+        if (!state.unpersisted) this.saveAnew();
       });
     };
     this.#stopSaving = later(clock, delayMs, save, { background });

@@ -54,14 +54,14 @@ export class HandleSource<C, V> {
     signal: AbortSignal | undefined,
   ): Promise<CredentialHandle<V>> {
     const newer = this.#newerThan(not);
-    if (newer) return this.#forOwner(not.lineage, newer);
+    if (newer) return this.forOwner(not.lineage, newer);
     const sinceMs = this.#engine.clock.monotonicMs();
     const first = await waitFor(this.#deck.join({ reason, not }), this.waiting(signal));
-    if (!isSame(first, not)) return this.#forOwner(not.lineage, first);
+    if (!isSame(first, not)) return this.forOwner(not.lineage, first);
     // We joined a refresh that brought the very generation that was rejected: one more, of our own.
     const waitedMs = this.#engine.clock.monotonicMs() - sinceMs;
     const second = await waitFor(this.#deck.join({ reason, not }), this.waiting(signal, waitedMs));
-    if (!isSame(second, not)) return this.#forOwner(not.lineage, second);
+    if (!isSame(second, not)) return this.forOwner(not.lineage, second);
     throw new CredentialError("ERR_OAUTH_STORE_TRANSIENT", "no other credential could be had", {
       reason: "no-progress",
     });
@@ -81,7 +81,7 @@ export class HandleSource<C, V> {
   }
 
   /** An operation prepared for one owner is not handed another's credential. */
-  #forOwner(lineage: string, handle: CredentialHandle<V>): CredentialHandle<V> {
+  forOwner(lineage: string, handle: CredentialHandle<V>): CredentialHandle<V> {
     const { current } = this.#state;
     if (handle.lineage === lineage) return handle;
     if (current?.identity.lineage === handle.lineage && this.#state.isSameOwner(lineage, current))
@@ -102,7 +102,9 @@ export class HandleSource<C, V> {
         if (this.#state.epoch !== epoch || this.#state.current) return;
         if (!stored || this.#state.isDisowned(stored.identity.lineage)) throw notLoggedIn();
         const { credential, identity, marks } = stored;
-        this.#state.install(this.#state.prepare(credential, identity, marks));
+        const found = this.#state.prepare(credential, identity, marks);
+        if (this.#state.hasEnded) this.#state.adopt(this.#engine, found);
+        else this.#state.install(found);
       })
       .finally(() => {
         this.#loading = undefined;

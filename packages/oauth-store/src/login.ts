@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { CredentialHandle } from "./credential-session.ts";
 import type { Engine } from "./engine.ts";
 import type { CredentialIdentity } from "./identify.ts";
+import type { LineageNote } from "./lineage-note.ts";
 import { marksOf, peek } from "./look.ts";
 import type { LoginBase } from "./unpersisted.ts";
 
@@ -45,14 +46,25 @@ export function beginLogin<C, V>(
 /** A store that cannot be read now may hold a login all the same; the note beside it may still name that one. */
 async function lineageBefore<C, V>(engine: Engine<C, V>): Promise<LoginBase> {
   try {
-    return { lineage: (await peek(engine))?.identity.lineage };
+    return { lineages: [(await peek(engine))?.identity.lineage] };
   } catch {
     try {
       const note = await engine.ledger.readLineage();
-      return note ? { lineage: note.lineage } : "unnoted";
+      return note ? { lineages: lineagesOf(note) } : "unnoted";
     } catch {
       // Not knowing what was there is no reason to drop what somebody has just logged in for.
       return "anything";
     }
   }
+}
+
+/** All that may be stored: of a login that was not saved, also what it was made over; after a logout, nothing. */
+function lineagesOf({
+  lineage,
+  before,
+  loggedOutAtMs,
+  logoutBegunAtMs,
+}: LineageNote): (string | undefined)[] {
+  const mayBeEmpty = before === null || (loggedOutAtMs ?? logoutBegunAtMs) !== undefined;
+  return [lineage, ...(before ? [before.lineage] : []), ...(mayBeEmpty ? [undefined] : [])];
 }

@@ -129,9 +129,11 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     this.#guard.enter();
     options.signal?.throwIfAborted();
     const current = await this.#handles.held(options.signal);
-    const wasOurs = current?.marks.bearerHash === bearerHash(this.#engine.key, rejected);
+    const hash = bearerHash(this.#engine.key, rejected);
+    if (current?.marks.bearerHash === hash) return this.recover(current.handle, options);
     // A string that is not the one we hold was replaced already: what we hold is the answer to it.
-    return current && wasOurs ? this.recover(current.handle, options) : this.ensureFresh(options);
+    const handle = await this.ensureFresh(options);
+    return this.#handles.forOwner(this.#state.lineageOf(hash) ?? handle.lineage, handle);
   }
 
   async refresh({ signal }: WaitOptions = {}): Promise<CredentialHandle<V>> {
@@ -146,6 +148,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     this.#guard.enter();
     const handle = beginLogin(this.#engine, credential, pins);
     this.#deck.land(handle);
+    this.#deck.saveAnew();
     await this.#deck.own(() => saveUnpersisted(this.#engine));
     return handle;
   }
@@ -154,6 +157,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     this.#guard.enter();
     const held = this.#state.beginSignOut();
     this.#deck.ground(signedOut());
+    this.#engine.emit({ type: "loggedOut", elsewhere: false });
     return this.#deck.own(() => logout(this.#engine, held, this.#revoke));
   }
 
@@ -169,11 +173,13 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
     return this.#events.on(listener);
   }
 
-  settle(): Promise<void> {
-    return this.#deck.settle();
+  async settle(): Promise<void> {
+    this.#guard.assertOutside();
+    await this.#deck.settle();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#guard.assertOutside();
     if (this.#closing.signal.aborted) return;
     await this.#deck.settle();
     this.#closing.abort();

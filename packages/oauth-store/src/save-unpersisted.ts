@@ -1,3 +1,4 @@
+import { later } from "./credential-clock.ts";
 import type { Engine } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
 import { Hold } from "./hold.ts";
@@ -11,6 +12,7 @@ import { custodyOf, flushUnpersisted, type Unpersisted } from "./unpersisted.ts"
 export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void> {
   const waiting = engine.state.unpersisted;
   if (!waiting) return;
+  const stopRenewing = keepRenewing(engine, waiting);
   try {
     await renewLease(engine, waiting);
     const lock = await engine.ledger.lock({ timeoutMs: lockTimeoutMs(waiting), signal: engine.closing });
@@ -27,12 +29,26 @@ export async function saveUnpersisted<C, V>(engine: Engine<C, V>): Promise<void>
     engine.emit({ type: "unpersisted", code: isCredentialError(error) ? error.code : "unknown" });
     if (waiting.what === "login") {
       // Not saved at once: from now on only over what was there when the login was made.
-      const over = await waiting.base;
-      if (engine.state.unpersisted === waiting) engine.state.unpersisted = { ...waiting, over };
+      await waiting.base;
+      // Read again: it moves with what this session saves or removes.
+      waiting.over = await waiting.base;
     }
     await renewLease(engine, waiting);
     engine.keepSaving();
+  } finally {
+    stopRenewing();
   }
+}
+
+/** A store that does not answer must not make others believe that we are dead. */
+function keepRenewing<C, V>(engine: Engine<C, V>, waiting: Unpersisted<C, V>): () => void {
+  let stop = () => {};
+  const renew = () => {
+    void renewLease(engine, waiting);
+    stop = later(engine.clock, LEASE_MS / 3, renew, { background: true });
+  };
+  if (custodyOf(waiting)?.claim) stop = later(engine.clock, LEASE_MS / 3, renew, { background: true });
+  return () => stop();
 }
 
 /** A custodian must come round to renewing its lease before it ends. */

@@ -1,7 +1,8 @@
 import type { CredentialStatus } from "./credential-session.ts";
 import { type Engine, needOf } from "./engine.ts";
 import { isCredentialError } from "./errors.ts";
-import { peek } from "./look.ts";
+import { peek, type StoredCredential } from "./look.ts";
+import { standsRefused } from "./next-starter.ts";
 import { WRONG_ACCOUNT } from "./refusal.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import { readSealed } from "./starter-view.ts";
@@ -23,7 +24,7 @@ export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialSt
     const isSpent = record?.header?.state === "settled" && (await readSealed(engine, stored)) === undefined;
     const failure = isSpent
       ? { code: "ERR_OAUTH_STORE_SUPERSEDED", permanent: true }
-      : failureOf(record?.header, stored.marks.snapshotHash, engine.clock.wallMs());
+      : failureOf(record?.header, stored, engine.clock.wallMs());
     const refreshable = stored.refreshToken !== undefined && !failure?.permanent;
     return { state: expired && !refreshable ? "unusable" : "usable", handle: known.handle, expired, failure };
   } catch (error) {
@@ -36,7 +37,7 @@ export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialSt
 
 function failureOf(
   header: SpendHeader | undefined,
-  snapshotHash: string,
+  { marks, clientHash }: Pick<StoredCredential<unknown>, "marks" | "clientHash">,
   nowMs: number,
 ): CredentialStatus<unknown>["failure"] {
   if (!header) return undefined;
@@ -44,7 +45,7 @@ function failureOf(
   const permanent = (code: string) => ({ code: `ERR_OAUTH_STORE_${code}`, permanent: true, reason });
   const isJudged = header.state === "sealed" || header.state === "refused";
   if (isJudged && header.outcomeCode === WRONG_ACCOUNT) return permanent("WRONG_OWNER");
-  if (header.state === "refused" && header.snapshotHash === snapshotHash) {
+  if (standsRefused(header, { ...marks, clientHash })) {
     const interrupted = header.uncertain && header.outcomeCode !== "invalid_client";
     return permanent(interrupted ? "INTERRUPTED" : "REFUSED");
   }

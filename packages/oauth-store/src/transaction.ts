@@ -79,8 +79,8 @@ async function runRound<C, V>(
 
   // A copy of a login that was logged out, restored: what this process still holds of it has ended too.
   if (isLoggedOut(stored) && engine.state.current?.identity.lineage === stored.identity.lineage) {
-    engine.emit({ type: "loggedOut", elsewhere: true });
     engine.state.clear();
+    engine.emit({ type: "loggedOut", elsewhere: true });
   }
   const newer = engine.state.newerThan(stored.identity);
   const isUnfinished = stored.record?.header?.state === "sealed" && sealed !== undefined;
@@ -179,8 +179,9 @@ function takeUp<C, V>(engine: Engine<C, V>, hold: Hold, goal: RefreshGoal, store
 }
 
 function absent<C, V>(engine: Engine<C, V>): CredentialError {
-  if (engine.state.current && !engine.state.signedOut) engine.emit({ type: "loggedOut", elsewhere: true });
+  const isNews = engine.state.current !== undefined && !engine.state.signedOut;
   engine.state.clear();
+  if (isNews) engine.emit({ type: "loggedOut", elsewhere: true });
   return new CredentialError("ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED", "there is no login", {
     reason: "absent",
   });
