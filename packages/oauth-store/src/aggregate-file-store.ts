@@ -5,12 +5,13 @@ import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";
 
+/** Where the file and its lock are: the same for all programs that share it. */
 export interface AggregateFileStoreOptions {
   /** The file: one JSON object, store key to entry. */
   readonly path: string;
   /** The lock that every program writing this file takes for its whole read-modify-write. */
   readonly lockPath: string;
-  /** @defaultValue flockProvider() */
+  /** What takes that lock. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
 }
 
@@ -19,7 +20,8 @@ const MAX_DEPTH = 256;
 /**
  * All credentials in one file, the way other programs share it. Entries and members it does not know are kept as
  * they are. Reading takes no lock, except to tell a file that is just being written by another program from one
- * that is broken. A broken file is moved aside, under the lock, by a login or logout only.
+ * that is broken. A broken file, or one over 16 MiB, is `ERR_OAUTH_STORE_CORRUPT`; a login or logout moves it aside,
+ * under the lock, to `<file>.corrupt-<ms>`, which is never deleted.
  */
 export function createAggregateFileStore(options: AggregateFileStoreOptions): CredentialStore {
   const { path, lockPath, locks = flockProvider() } = options;

@@ -13,25 +13,39 @@ import { OwnedSession } from "./owned-session.ts";
 import type { RefreshGrant } from "./refresh-grant.ts";
 import type { SpendOwner } from "./spend-header.ts";
 
+/**
+ * How one credential is kept. The place of the store, `key`, `home` and `lockPath` must be the same for all sessions
+ * that share it, and all must run as the same user.
+ */
 export interface CredentialSessionOptions<C, V> {
+  /** What the engine has to know of such credentials: `oauthCredential`, or a kind of your own. */
   readonly kind: CredentialKind<C, V>;
+  /** Where the credential is. No other store is used in its place. */
   readonly store: CredentialStore;
-  /** The full store key. */
+  /** The full store key, as `storeKey` makes it. The entry, the lock and the records are found by it. */
   readonly key: string;
-  /** Directory for `locks/` and `spend/`. Omitted for a memory store, which keeps both itself. */
+  /** Directory of `locks/` and `spend/`, made if missing. Omitted for a memory store, which keeps both itself. */
   readonly home?: string | undefined;
-  /** @defaultValue flockProvider() */
+  /** What locks the credential and its records. @defaultValue flockProvider(), one for this session */
   readonly locks?: LockProvider | undefined;
   /** The credential's lock file. @defaultValue `locks/<sha256 of the key>.lock` in the home */
   readonly lockPath?: string | undefined;
+  /** Spends a refresh token. Called under the credential's lock, once an attempt; it must not use this session. */
   readonly refreshGrant: RefreshGrant<C>;
-  /** Revokes a credential at logout. @defaultValue nothing is revoked */
+  /**
+   * Revokes a credential, its refresh token included: called once by a logout, after the removal, with the newest one
+   * known. A throw is dropped and reported as `revoked: false`; the wait has no limit but its own.
+   * @defaultValue nothing is revoked
+   */
   readonly revoke?: ((credential: C) => Promise<void>) | undefined;
-  /** Programs that do not take our lock write to the store too: a refusal is believed 6 s later. @defaultValue false */
+  /**
+   * Programs that do not take our lock write to the store too: before a refusal is believed, the store is watched for
+   * up to 6 s for what one of them may have saved. @defaultValue false
+   */
   readonly foreignWriters?: boolean | undefined;
   /** Where this credential stands among those whose refresh needs another. @defaultValue it needs none */
   readonly nesting?: { readonly scope: CredentialNesting; readonly level: CredentialLevel } | undefined;
-  /** @defaultValue the system's clocks */
+  /** Both clocks, for tests. @defaultValue the system's clocks */
   readonly clock?: CredentialClock | undefined;
   /** In [0, 1), for jitter. @defaultValue Math.random */
   readonly random?: (() => number) | undefined;
@@ -41,7 +55,8 @@ export interface CredentialSessionOptions<C, V> {
 
 /**
  * Opens one credential. Nothing is read or locked before it is used. Shared work runs in the async context in which
- * the session was created, never in a caller's. Dispose of it to end its background work.
+ * the session was created, never in a caller's. Dispose of it to end its background work. Throws `TypeError` for a
+ * store that keeps no records itself when no home is given.
  */
 export function createCredentialSession<C, V>(
   options: CredentialSessionOptions<C, V>,

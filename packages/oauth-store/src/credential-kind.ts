@@ -1,6 +1,9 @@
 /** JSON as it stands in a store. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+
+/** An object as it stands in a store. */
 export interface JsonObject {
+  /** Its members. */
   readonly [name: string]: JsonValue | undefined;
 }
 
@@ -8,13 +11,15 @@ export interface JsonObject {
 export interface CredentialAge {
   /** Wall clock, milliseconds since the epoch. */
   readonly nowMs: number;
+  /** Wall clock, milliseconds since the epoch. */
   readonly receivedAtMs?: number | undefined;
+  /** From its receipt. 0 never comes here: such a token is not to be sent, and the kind is not asked. */
   readonly lifetimeMs?: number | undefined;
 }
 
 /**
- * `no`: use it. `soon`: still valid, refresh in the background. `first`: still valid, but a refresh is waited for;
- * used after all when none can be had now. `now`: do not send it.
+ * `no`: use it. `soon`: still valid, refresh in the background. `first`: still valid, but a refresh is waited for, 5 s
+ * at most; used after all when none can be had now. `now`: do not send it.
  */
 export type RefreshNeed = "no" | "soon" | "first" | "now";
 
@@ -40,11 +45,13 @@ export interface CredentialKind<C, V> {
   parse(stored: JsonValue): C;
   /** The stored entry, unknown fields of `previous` kept. */
   serialize(credential: C, previous?: JsonValue): JsonValue;
+  /** What callers get: nothing to refresh with. */
   view(credential: C): V;
   /** The refresh token, or undefined when there is nothing to spend. */
   spendable(credential: C): string | undefined;
   /** The access token as it is sent, for foreign ways in that know only the string. */
   bearer(credential: C): string | undefined;
+  /** How urgent a refresh is. Pure: it is asked at every use. */
   needsRefresh(credential: C, age: CredentialAge): RefreshNeed;
   /** How long a credential that was received at that time lasts; asked at login. @defaultValue unknown */
   lifetimeMs?(credential: C, receivedAtMs: number): number | undefined;
@@ -52,6 +59,7 @@ export interface CredentialKind<C, V> {
   sameOwner(a: C, b: C): boolean;
   /** Client the credential was issued to; a refusal for another client does not count. */
   client(credential: C): string | undefined;
+  /** The authorization server that issued it; a refusal by another does not count. */
   issuer(credential: C): string | undefined;
   /** Reads a 2xx answer. `answer` is parsed JSON, depth-limited. */
   validate(previous: C, answer: JsonValue): AnswerVerdict;

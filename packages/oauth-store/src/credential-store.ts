@@ -3,6 +3,7 @@ import type { JsonValue } from "./credential-kind.ts";
 /** What shall become of an entry. */
 export type StoreChange = { readonly write: JsonValue } | "remove" | "keep";
 
+/** How one change is made. */
 export interface StoreUpdateOptions {
   /** Longest wait for the store's own lock. @defaultValue 60_000 */
   readonly lockTimeoutMs?: number | undefined;
@@ -15,6 +16,7 @@ export interface StoreUpdateOptions {
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
 }
 
+/** What a rehearsal is to leave out. */
 export interface StoreRehearsalOptions {
   /** How many bytes of the entry are there only to make it long; a store with a hard limit leaves them out. */
   readonly paddingBytes?: number | undefined;
@@ -22,6 +24,7 @@ export interface StoreRehearsalOptions {
 
 /** What a removal from several places came to. */
 export interface StoreRemoval {
+  /** Whether there was anything, in any of them. */
   readonly removed: boolean;
   /** Places that could not be emptied. */
   readonly failures: readonly { readonly store: string; readonly code: string }[];

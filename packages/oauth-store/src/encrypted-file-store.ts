@@ -9,13 +9,15 @@ import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";
 
+/** Where the file, its lock and its key are: the same for all programs that share it. */
 export interface EncryptedFileStoreOptions {
+  /** The file, in a format of its own. */
   readonly path: string;
   /** The lock that every program writing this file takes for its whole read-modify-write. */
   readonly lockPath: string;
   /** Where the key is. It is made, there, when the first credential is saved. */
   readonly key: EncryptionKeyPlace;
-  /** @defaultValue flockProvider() */
+  /** What takes that lock. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
 }
 
@@ -24,7 +26,8 @@ const MAX_DEPTH = 256;
 /**
  * All credentials in one encrypted file, AES-256-GCM, in a format of its own. A file that cannot be opened is
  * `ERR_OAUTH_STORE_UNDECRYPTABLE`: it is never taken for an absent one, never written over and never moved aside.
- * Another program's age file is `ERR_OAUTH_STORE_UNSUPPORTED`. The key is kept in memory between uses.
+ * Another program's age file is `ERR_OAUTH_STORE_UNSUPPORTED`. What is no encrypted file at all is
+ * `ERR_OAUTH_STORE_CORRUPT`, and moved aside by a login or logout. The key is kept in memory between uses.
  */
 export function createEncryptedFileStore(options: EncryptedFileStoreOptions): CredentialStore {
   const { path, lockPath, key: place, locks = flockProvider() } = options;

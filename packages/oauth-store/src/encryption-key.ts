@@ -11,11 +11,13 @@ import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** A key in an entry of the keyring. */
 export interface KeyringKeyPlace {
+  /** The service its entry is kept under. */
   readonly service: string;
+  /** The account name of its entry. */
   readonly account: string;
   /** Longest wait for the keyring, an unlock prompt included. @defaultValue 10_000 */
   readonly timeoutMs?: number | undefined;
-  /** @defaultValue systemKeyring() */
+  /** The keyring itself. @defaultValue systemKeyring() */
   readonly provider?: KeyringProvider | undefined;
 }
 

@@ -27,26 +27,37 @@ export type CredentialErrorCode =
   | "ERR_OAUTH_STORE_UNRESOLVED" // neither the keyring nor the file could be read
   | "ERR_OAUTH_STORE_CLOSED"; // the session was disposed
 
+/**
+ * Whether asking again can help: `never` without somebody doing something; `after` a while, or at `retryAtMs`. `now`,
+ * at once, is for other packages that follow the same contract: no error of this one says it.
+ */
 export type CredentialRetry = "never" | "now" | "after";
 
+/** What a `CredentialError` says besides code and message. */
 export interface CredentialErrorOptions {
   /** What the code cannot tell: an error value of the authorization server, an errno. Never secret text. */
   readonly reason?: string | undefined;
-  /** @defaultValue what the code says */
+  /** Whether asking again can help. @defaultValue what the code says */
   readonly retry?: CredentialRetry | undefined;
-  /** Wall clock, milliseconds. */
+  /** When asking again can help. Wall clock, milliseconds. @defaultValue that is not known */
   readonly retryAtMs?: number | undefined;
 }
 
 /**
  * A credential could not be had, kept or changed. It never has a `cause`: errors of the network and of the file
- * system can hold what was sent or stored.
+ * system can hold what was sent or stored. A caller who gave up gets the reason of its own signal instead, and options
+ * that cannot be used are a `TypeError`.
  */
 export class CredentialError extends Error {
+  /** Always `"CredentialError"`. */
   override readonly name = "CredentialError";
+  /** Which case it is: what to branch on. */
   readonly code: CredentialErrorCode;
+  /** Whether asking again can help. */
   readonly retry: CredentialRetry;
+  /** When it can, where that is known. Wall clock, milliseconds. */
   readonly retryAtMs: number | undefined;
+  /** What the code cannot tell; printable ASCII, 80 characters at most, no secret. */
   readonly reason: string | undefined;
 
   constructor(code: CredentialErrorCode, message: string, options: CredentialErrorOptions = {}) {

@@ -17,10 +17,13 @@ import { systemKeyring } from "./system-keyring.ts";
 
 /** How an entry stands in the keyring, where other programs write it in a shape of their own. */
 export interface EntryFormat {
+  /** The value that is written for an entry. */
   pack(entry: JsonValue): JsonValue;
+  /** The entry in a value. Throws for one that is none; that is `ERR_OAUTH_STORE_CORRUPT`. */
   unpack(value: JsonValue): JsonValue;
 }
 
+/** Under which names entries are kept, and how: the same for all programs that share them. */
 export interface KeyringStoreOptions {
   /** The service all entries are kept under. */
   readonly service: string;
@@ -31,15 +34,15 @@ export interface KeyringStoreOptions {
    * the same for all who share the entries.
    */
   readonly lockDirectory: string;
-  /** @defaultValue flockProvider() */
+  /** What takes those locks. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
-  /** @defaultValue the entry as it is, in compact JSON */
+  /** The shape of an entry. @defaultValue the entry as it is, in compact JSON */
   readonly format?: EntryFormat | undefined;
   /** Longest wait for the keyring in one read or update, an unlock prompt included. @defaultValue 10_000 */
   readonly timeoutMs?: number | undefined;
   /** Largest value, in bytes of UTF-16. @defaultValue 2_560 on Windows, elsewhere none */
   readonly maxValueBytes?: number | undefined;
-  /** @defaultValue systemKeyring() */
+  /** The keyring itself. @defaultValue systemKeyring() */
   readonly keyring?: KeyringProvider | undefined;
 }
 
@@ -49,7 +52,8 @@ const MAX_DEPTH = 64;
 
 /**
  * One credential per entry of the operating system's keyring. Nothing falls back to another store: a keyring that
- * is locked, absent or silent is an error that says so. Every write is read back.
+ * is locked, absent or silent is an error that says so. Every write is read back. An entry that is not a credential is
+ * `ERR_OAUTH_STORE_CORRUPT`; a login or logout deletes it.
  */
 export function createKeyringStore(options: KeyringStoreOptions): CredentialStore {
   const {

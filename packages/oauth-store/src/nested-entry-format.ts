@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
 import type { EntryFormat } from "./keyring-store.ts";
 
+/** How the other program calls its members. */
 export interface NestedEntryFormatOptions {
   /** The member that holds the token endpoint's answer. */
   readonly answer: string;

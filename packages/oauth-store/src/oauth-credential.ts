@@ -10,20 +10,29 @@ import { CredentialError } from "./errors.ts";
 
 /** The login at one server, as the aggregate file keeps it. */
 export interface OAuthCredential {
+  /** What the user calls the server; with the URL it makes the store key. */
   readonly serverName: string;
+  /** As it was written in the configuration. */
   readonly serverUrl: string;
+  /** The authorization server's issuer identifier; with client and server URL it tells owners apart. */
   readonly issuer?: string | undefined;
+  /** The client the tokens were issued to. */
   readonly clientId: string;
+  /** A blank one is never sent. */
   readonly accessToken: string;
   /** Milliseconds since the epoch; unknown when absent. */
   readonly expiresAtMs?: number | undefined;
+  /** Absent or blank: the login ends with its access token. */
   readonly refreshToken?: string | undefined;
+  /** Those that were granted; kept when a refresh names none. */
   readonly scopes: readonly string[];
 }
 
 /** What callers see: enough to send something, nothing to refresh with. Not shown by inspection or JSON. */
 export interface OAuthView {
+  /** What to send as the bearer. */
   readonly accessToken: string;
+  /** Those that were granted. */
   readonly scopes: readonly string[];
 }
 
@@ -43,8 +52,9 @@ const entrySchema = z.looseObject({
 });
 
 /**
- * The kind of an OAuth credential. Inside the last 30 s of its life, or in the second half of a shorter one, a
- * refresh is waited for; inside the last 300 s it happens in the background.
+ * The kind of an OAuth credential. Inside the last 300 s of its life a refresh happens in the background; inside the
+ * last 30 s it is waited for, 5 s at most while the token is valid. Of a life as short as a window, the second half
+ * counts. A token without a known end is not refreshed for expiry.
  */
 export const oauthCredential: CredentialKind<OAuthCredential, OAuthView> = Object.freeze({
   name: "oauth",

@@ -10,21 +10,27 @@ import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** A credential is looked for in another store than last time, though the configuration is the same. */
 export interface StoreDriftReport {
+  /** From the store key, printable, 120 characters at most. */
   readonly serverName: string;
+  /** Where it was last time. */
   readonly previous: ResolvedPlace;
+  /** Where it is now. */
   readonly resolved: ResolvedPlace;
+  /** How that came. */
   readonly reason: StoreResolutionReason;
 }
 
+/** Where resolutions are remembered, and who is told. */
 export interface StoreDriftOptions {
   /** The directory of the state file, which must be there. */
   readonly home: string;
-  /** @defaultValue `.mcp-oauth-store-resolutions.json` in the home */
+  /** The state file. @defaultValue `.mcp-oauth-store-resolutions.json` in the home */
   readonly path?: string | undefined;
-  /** @defaultValue `locks/store-resolutions.lock` in the home */
+  /** Its lock. @defaultValue `locks/store-resolutions.lock` in the home */
   readonly lockPath?: string | undefined;
-  /** @defaultValue flockProvider() */
+  /** What takes that lock. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
+  /** Told of each drift, once; what it throws is dropped. */
   readonly onDrift: (report: StoreDriftReport) => void;
   /** Told once, with a code, when the state cannot be kept. @defaultValue nobody is told */
   readonly onFailure?: ((code: string) => void) | undefined;

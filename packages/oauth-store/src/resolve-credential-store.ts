@@ -11,9 +11,14 @@ import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionEvent } from "./store-resolution.ts";
 import { clean, loadByRules, placeOf, type StoreChoice, saveByRules } from "./store-rules.ts";
 
+/** The stores to choose from, and how. */
 export interface StoreRecipe {
-  /** `auto`: the keyring, and the file where the keyring has no entry or cannot be used. */
+  /**
+   * `auto`: the keyring, and the file where the keyring has no entry or cannot be used. A first save may so put a
+   * credential into a plain file; with `keyring` it never does.
+   */
   readonly mode: StoreMode;
+  /** The store of the mode `file`, and the second of `auto`. */
   readonly file: CredentialStore;
   /** A keyring store, or an encrypted file whose key is in the keyring. Not needed for the mode `file`. */
   readonly keyring?: CredentialStore | undefined;
@@ -21,6 +26,7 @@ export interface StoreRecipe {
   readonly alsoRemoveFrom?: readonly CredentialStore[] | undefined;
   /** What kind of keyring it is, for reports. @defaultValue the keyring store's name */
   readonly keyringBackend?: string | undefined;
+  /** Told what became of the question where a credential is. @defaultValue nobody is told */
   readonly onEvent?: ((event: StoreResolutionEvent) => void) | undefined;
 }
 
@@ -34,7 +40,7 @@ export interface ResolvedCredentialStore extends CredentialStore {
  * One store out of a recipe. For each credential the first read that finds it, or the first save, decides which
  * store it is in; from then on it is that one, for as long as this object is used, also when it fails: no error ever
  * moves a credential in mid-life. Make one per lifecycle and rebuild sessions upon it. Nothing is remembered beyond
- * it: see `observeStoreDrift`.
+ * it: see `observeStoreDrift`. Throws `TypeError` for a mode that needs a keyring store when there is none.
  */
 export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialStore {
   const { mode, file, keyring } = recipe;

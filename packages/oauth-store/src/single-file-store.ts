@@ -14,18 +14,23 @@ import { readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
+/** Where the file and its locks are: the same for all programs that share it. */
 export interface SingleFileStoreOptions {
-  /** The file: one JSON value, the credential. A link there is followed once; its target is replaced. */
+  /** The file: one JSON value, the credential. A link there is followed: the file it ends at is replaced. */
   readonly path: string;
   /** Locks taken, in this order, around a commit. @defaultValue `<file>.lock` beside the file itself */
   readonly lockPaths?: readonly string[] | undefined;
-  /** @defaultValue flockProvider() */
+  /** What takes those locks. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
 }
 
 const MAX_DEPTH = 64;
 
-/** One credential in a file of its own, printed with two spaces. The store key only names locks and records. */
+/**
+ * One credential in a file of its own, printed with two spaces. The store key only names locks and records. A file
+ * that is not JSON is `ERR_OAUTH_STORE_CORRUPT`; a login or logout moves it aside to `<file>.corrupt-<ms>`, which is
+ * never deleted.
+ */
 export function createSingleFileStore(options: SingleFileStoreOptions): CredentialStore {
   const { path, lockPaths, locks = flockProvider() } = options;
 

@@ -1,6 +1,7 @@
 /** Which of the stores a credential is in. */
 export type ResolvedPlace = "file" | "keyring";
 
+/** `file`, `keyring`: that one and no other. `auto`: the keyring first, else the file. */
 export type StoreMode = "file" | "keyring" | "auto";
 
 /** How it came to be that one. */

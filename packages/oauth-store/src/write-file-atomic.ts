@@ -8,6 +8,7 @@ import { fileError } from "./file-error.ts";
 import { renamePatiently } from "./rename-patiently.ts";
 import { assertOwnFile, assertPrivateDirectory, isMountPoint } from "./safe-path.ts";
 
+/** For tests only. */
 export interface WriteFileAtomicOptions {
   /** For tests: called between the steps. */
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
