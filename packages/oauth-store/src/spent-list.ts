@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { syncDescriptor, syncDirectory } from "./descriptor.ts";
 import { fileError } from "./file-error.ts";
 import { readRegularFile } from "./read-regular-file.ts";
-import { writeFileAtomic } from "./write-file-atomic.ts";
+import { sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 /** What is remembered of a refresh token whose record is gone: that it was spent, and whose it was. */
 export interface SpentToken {
@@ -26,8 +26,9 @@ const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = constants;
 
 /** A file with a line for each, the oldest first. Lines are added at the end; a torn one is none. */
 export function openSpentList(path: string): SpentList {
-  async function read(): Promise<readonly SpentToken[]> {
-    const text = (await readRegularFile(path)) ?? "";
+  const readText = async () => (await readRegularFile(path)) ?? "";
+
+  function parse(text: string): readonly SpentToken[] {
     return text.split("\n").flatMap((line) => {
       const [, fingerprint, lineage, generation] =
         /^([0-9a-f]{32}) ([0-9a-f]{32}) (\d{1,9})$/.exec(line) ?? [];
@@ -36,14 +37,20 @@ export function openSpentList(path: string): SpentList {
   }
 
   async function write(tokens: readonly SpentToken[]): Promise<void> {
+    await sweepTemporaryFiles(path);
     await writeFileAtomic(path, tokens.map(lineOf).join(""));
   }
 
   return {
-    find: async (fingerprint) => (await read()).findLast((token) => token.fingerprint === fingerprint),
+    async find(fingerprint) {
+      const text = await readText();
+      // Asked at every refresh, and nearly never there.
+      if (!text.includes(fingerprint)) return undefined;
+      return parse(text).findLast((token) => token.fingerprint === fingerprint);
+    },
 
     async add(token) {
-      const known = await read();
+      const known = parse(await readText());
       if (known.length >= 2 * MAX_SPENT_TOKENS) {
         await write([...known.slice(1 - MAX_SPENT_TOKENS), token]);
         return;
@@ -63,9 +70,9 @@ export function openSpentList(path: string): SpentList {
     },
 
     async forget(fingerprint) {
-      const known = await read();
-      const rest = known.filter((token) => token.fingerprint !== fingerprint);
-      if (rest.length < known.length) await write(rest);
+      const text = await readText();
+      if (!text.includes(fingerprint)) return;
+      await write(parse(text).filter((token) => token.fingerprint !== fingerprint));
     },
   };
 }
