@@ -21,8 +21,10 @@ export interface CommitPlan<C> {
 
 export type CommitResult<C, V> =
   | { readonly done: "committed"; readonly installed: Installed<C, V> }
-  /** Another login is there, or none, or ours was saved long ago and has gone on: it is dropped. */
-  | { readonly done: "replaced" | "absent" | "outdated" };
+  /** Another login is there, or an older generation of ours. */
+  | { readonly done: "replaced"; readonly wentBack: boolean }
+  /** None is there, or ours was saved long ago and has gone on: it is dropped. */
+  | { readonly done: "absent" | "outdated" };
 
 /** What becomes of the base, wherever it is put. */
 export function successorOf<C, V>(
@@ -72,7 +74,12 @@ export async function commitSuccessor<C, V>(
       // Somebody finished for us, or our own save was cut after its rename: save it again, to be sure it is durable.
       const isOurs = currentHash === ours.installed.marks.snapshotHash;
       if (!isOurs && refreshToken !== base.refreshToken) {
-        result = { done: "replaced" };
+        const identity = await identityOf(engine, there, current);
+        const { lineage, generation } = ours.installed.identity;
+        result = {
+          done: "replaced",
+          wentBack: identity.lineage === lineage && identity.generation < generation,
+        };
         return "keep";
       }
       if (!isOurs && (await hasGoneOn(engine, ours.installed.identity, there, current))) {
@@ -112,9 +119,19 @@ async function hasGoneOn<C, V>(
   credential: C,
   entry: JsonValue,
 ): Promise<boolean> {
-  const note = await engine.ledger.readLineage();
-  const there = identify(engine.key, marksOf(engine, credential, entry), note, undefined);
+  const there = await identityOf(engine, credential, entry);
   return there.lineage === ours.lineage && there.generation >= ours.generation;
+}
+
+async function identityOf<C, V>(
+  engine: Engine<C, V>,
+  credential: C,
+  entry: JsonValue,
+): Promise<CredentialIdentity> {
+  const { key, ledger } = engine;
+  const marks = marksOf(engine, credential, entry);
+  const attempts = marks.fingerprint === undefined ? [] : await ledger.attempts(marks.fingerprint);
+  return identify(key, marks, await ledger.readLineage(), countingRecord(attempts)?.header);
 }
 
 /** How the lineage note names a generation. */

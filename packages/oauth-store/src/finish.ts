@@ -94,6 +94,10 @@ export async function finish<C, V>(
     expired && result.done === "committed"
       ? await deferSuccessor(engine, pen, result.installed, code)
       : undefined;
+  if (result.done === "replaced" && result.wentBack && pen.claim !== undefined) {
+    // Nowhere but here, and the latest of this login: from here it is written back over what was restored.
+    if (engine.state.epoch === hold.epoch) engine.state.replace(engine, next.installed);
+  }
   await settleRecord(engine, pen, plan, result.done);
   if (result.done !== "committed") return "start-over";
   if (retryAtMs === undefined) {
