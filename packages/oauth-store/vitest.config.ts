@@ -1,3 +1,3 @@
 import { project } from "../../tooling/vitest.ts";
 
-export default project("oauth-store");
+export default project("oauth-store", { setupFiles: ["test/support/cast-secret-net.ts"] });

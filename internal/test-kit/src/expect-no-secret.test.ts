@@ -29,6 +29,11 @@ describe(expectNoSecret, () => {
     ["toJSON", { toJSON: (): object => ({ secret }), [inspect.custom]: (): string => "x" }],
     ["toString", { toString: (): string => secret, [inspect.custom]: (): string => "x" }],
     ["a URL", new URL(`http://x/?t=${encodeURIComponent(secret)}`)],
+    ["a hidden property", Object.defineProperty({}, "raw", { value: secret })],
+    ["bytes", { body: Buffer.from(`{"refresh_token":"${secret}"}`) }],
+    ["bytes that are printed", { toString: () => inspect(new Uint8Array(Buffer.from(secret))) }],
+    ["base64 of more", Buffer.from(`a${secret}b`).toString("base64")],
+    ["hex", Buffer.from(secret).toString("hex")],
     ["base64", Buffer.from(secret).toString("base64")],
     ["base64url", Buffer.from(secret).toString("base64url")],
   ])("finds it in %s", (_where, value) => fails(value));

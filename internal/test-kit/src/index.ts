@@ -1,10 +1,17 @@
 export { type ChildPort, connectParent } from "./connect-parent.ts";
 export { expectNoSecret } from "./expect-no-secret.ts";
 export { figure } from "./figure.ts";
+export { findSecret } from "./find-secret.ts";
 export { type MakeJwtOptions, makeJwt } from "./make-jwt.ts";
 export { proves } from "./proves.ts";
 export { type CertificateAuthority, type IssuedCertificate, selfSignedCa } from "./self-signed-ca.ts";
-export { type ChildExit, type SpawnChildOptions, type SpawnedChild, spawnChild } from "./spawn-child.ts";
+export {
+  type ChildExit,
+  childStarted,
+  type SpawnChildOptions,
+  type SpawnedChild,
+  spawnChild,
+} from "./spawn-child.ts";
 export {
   type InterceptedRequest,
   type InterceptingProxy,
@@ -20,4 +27,4 @@ export {
   type SeenHttpRequest,
   startScriptedServer,
 } from "./start-scripted-server.ts";
-export { type TemporaryHome, temporaryHome } from "./temporary-home.ts";
+export { homeEnding, type TemporaryHome, temporaryHome } from "./temporary-home.ts";

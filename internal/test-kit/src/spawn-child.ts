@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { type Channel, channel } from "node:diagnostics_channel";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -46,6 +47,9 @@ export interface SpawnedChild extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<ChildExit>;
 }
 
+/** Told of each `SpawnedChild` as it starts: for whoever watches all children of a process, whichever test has them. */
+export const childStarted: Channel = channel("hawser.test-kit.child-started");
+
 /**
  * Starts a script with this Node and `--conditions=hawser-source`, so it sees sources, not builds. The script may call
  * `connectParent()` to send and receive JSON lines and to offer fault points; a script that does not can still be
@@ -72,6 +76,10 @@ export function spawnChild(options: SpawnChildOptions): SpawnedChild {
     for (const check of [...watchers]) check();
   };
 
+  const gone = new Promise<void>((resolve) => {
+    // A child that never started only closes.
+    for (const event of ["exit", "close"]) child.once(event, () => resolve());
+  });
   const exited = new Promise<ChildExit>((resolve) => {
     child.once("close", (code, signal) => {
       exit = { code, signal };
@@ -119,7 +127,7 @@ export function spawnChild(options: SpawnChildOptions): SpawnedChild {
     return exited;
   };
 
-  return {
+  const spawned: SpawnedChild = {
     pid: child.pid ?? 0,
     messages,
     get stdout() {
@@ -155,6 +163,8 @@ export function spawnChild(options: SpawnChildOptions): SpawnedChild {
     async [Symbol.asyncDispose]() {
       if (exit !== undefined) return;
       child.kill("SIGKILL");
+      // The event loop reads what is in the pipes before it tells of an end.
+      await gone;
       // A grandchild may hold the pipes open; nobody reads them any more.
       child.stdin.destroy();
       child.stdout.destroy();
@@ -162,6 +172,8 @@ export function spawnChild(options: SpawnChildOptions): SpawnedChild {
       await exited;
     },
   };
+  childStarted.publish(spawned);
+  return spawned;
 }
 
 function environment(over: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {

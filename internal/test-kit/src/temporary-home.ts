@@ -1,3 +1,4 @@
+import { type Channel, channel } from "node:diagnostics_channel";
 import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,11 +15,20 @@ export interface TemporaryHome extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
+/** Told the path of each home that is about to be removed: for whoever looks through what a test leaves. */
+export const homeEnding: Channel = channel("hawser.test-kit.home-ending");
+
 /** Makes a fresh home under the system's temporary directory. */
 export async function temporaryHome(): Promise<TemporaryHome> {
   const path = await realpath(await mkdtemp(join(tmpdir(), "hawser-test-")));
   const file = (...segments: string[]) => join(path, ...segments);
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3 });
+  let removed: Promise<void> | undefined;
+  const remove = () => {
+    if (removed) return removed;
+    homeEnding.publish(path);
+    removed = rm(path, { recursive: true, force: true, maxRetries: 3 });
+    return removed;
+  };
   return {
     path,
     file,

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { spawnChild } from "../src/spawn-child.ts";
+import { childStarted, spawnChild } from "../src/spawn-child.ts";
+import { temporaryHome } from "../src/temporary-home.ts";
 
 const script = new URL("./echo-child.ts", import.meta.url);
 
@@ -43,6 +45,26 @@ describe(spawnChild, () => {
     await child[Symbol.asyncDispose]();
     expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
     process.kill(grandchild, "SIGKILL");
+  });
+
+  it("has read by its disposal what the child had printed by then", async () => {
+    await using home = await temporaryHome();
+    const sign = home.file("sign");
+    const child = spawnChild({ script: new URL("./loud-child.ts", import.meta.url), args: [sign] });
+    await child.receive();
+    // Without a turn of the event loop, in which it would be read.
+    while (!existsSync(sign));
+    await child[Symbol.asyncDispose]();
+    expect(child.stderr).toHaveLength(100_000);
+  });
+
+  it("is told of on its channel, whoever started it", async () => {
+    const started: unknown[] = [];
+    const onStart = (child: unknown) => void started.push(child);
+    childStarted.subscribe(onStart);
+    await using child = spawnChild({ script });
+    childStarted.unsubscribe(onStart);
+    expect(started).toEqual([child]);
   });
 
   it("ends the child when its parent goes away", async () => {

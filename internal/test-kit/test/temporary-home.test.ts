@@ -1,7 +1,7 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { temporaryHome } from "../src/temporary-home.ts";
+import { homeEnding, temporaryHome } from "../src/temporary-home.ts";
 
 describe(temporaryHome, () => {
   it("makes a private directory and removes it with everything in it", async () => {
@@ -15,5 +15,16 @@ describe(temporaryHome, () => {
     }
     await home[Symbol.asyncDispose]();
     expect(existsSync(home.path)).toBe(false);
+  });
+
+  it("is told of on its channel while everything in it is still there", async () => {
+    const texts: string[] = [];
+    const onEnd = (path: unknown) => void texts.push(readFileSync(`${path}/a.json`, "utf8"));
+    homeEnding.subscribe(onEnd);
+    const home = await temporaryHome();
+    await home.write("a.json", "{}");
+    await home.remove();
+    homeEnding.unsubscribe(onEnd);
+    expect(texts).toEqual(["{}"]);
   });
 });

@@ -6,8 +6,10 @@ import { Worker } from "node:worker_threads";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type JsonValue, type OAuthCredential, oauthCredential, readSpendRecords } from "../src/index.ts";
+import { CANARY } from "./support/canary.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
+import { secretNet } from "./support/secret-net.ts";
 
 const HOUR = 3_600_000;
 const MACHINE = new URL("./children/machine-child.ts", import.meta.url);
@@ -42,7 +44,7 @@ const entryOf = (credential: OAuthCredential): JsonValue => oauthCredential.seri
 
 /** Runs the child behind some mounts that only it sees; `$H` is the home. */
 async function onMachine(mounts: string, what: string, credential: OAuthCredential): Promise<Report> {
-  const { home, tokens, watch } = setting;
+  const { home, tokens } = setting;
   const script = `H="$1"; ${mounts}; shift; exec "$@"`;
   const command = [process.execPath, ...NODE, fileURLToPath(MACHINE), what, home.path, tokens.url];
   const given = JSON.stringify(entryOf(credential));
@@ -50,7 +52,7 @@ async function onMachine(mounts: string, what: string, credential: OAuthCredenti
   const { stdout, stderr } = await promisify(execFile)(ISOLATE, all);
   const report = JSON.parse(stdout) as Report;
   const { stored: _, storedAfter: __, ...shown } = report;
-  watch.show({ shown, stderr });
+  secretNet.show({ shown, stderr });
   return report;
 }
 
@@ -137,21 +139,18 @@ describe("a store that was mounted into a container", () => {
 });
 
 describe("a program that has nothing else to do", () => {
-  const end = (what: string, credential: OAuthCredential) =>
-    promisify(execFile)(process.execPath, [
-      ...NODE,
-      fileURLToPath(ENDING),
-      what,
-      setting.home.path,
-      JSON.stringify(entryOf(credential)),
-    ]);
+  async function end(what: string, credential: OAuthCredential): Promise<void> {
+    const entry = JSON.stringify(entryOf(credential));
+    await using child = spawnChild({ script: ENDING, args: [what, setting.home.path, entry] });
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+  }
 
   it("does not end between the send and the save", proves("oauth-store/stays-to-save"), async () => {
     const { home, tokens, save, stored } = setting;
     const credential = credentialOf(tokens.authority.login());
     await save(credential);
     await end("refresh", credential);
-    expect((await stored())?.accessToken).toBe("at-received");
+    expect((await stored())?.accessToken).toBe(`at-${CANARY}-received`);
     const records = await readSpendRecords({ home: home.path, key: KEY });
     expect(records.map((record) => record.state)).toEqual(["settled"]);
   });
@@ -179,7 +178,7 @@ describe("a program that has nothing else to do", () => {
     "and is told to end settles first what it has sent: the answer is saved",
     proves("oauth-store/stays-to-save"),
     async () => {
-      const { home, tokens, save, stored, watch } = setting;
+      const { home, tokens, save, stored } = setting;
       await save(credentialOf(tokens.authority.login()));
       const kept = tokens.keepAnswers();
       const child = spawnChild({ script: SETTLING });
@@ -192,7 +191,6 @@ describe("a program that has nothing else to do", () => {
         expect(await child.exited).toMatchObject({ code: 0 });
       } finally {
         await child.kill();
-        watch.child(child);
       }
       expect(tokens.authority.isLive((await stored())?.refreshToken)).toBe(true);
       expect(tokens.authority.presented).toHaveLength(1);

@@ -15,6 +15,7 @@ import { fileStore } from "./support/file-store.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, SERVER, type Session } from "./support/memory-setting.ts";
+import { secretNet } from "./support/secret-net.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 const LONG_MS = 1_800_000;
@@ -33,12 +34,9 @@ beforeEach(async () => {
   setting = await homeSetting();
 });
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    await child.kill();
-    setting.watch.child(child);
-  }
+  for (const child of children.splice(0)) await child.kill();
   await setting[Symbol.asyncDispose]();
-  // Hundreds of children and all they showed are searched for tokens after a long row.
+  // Hundreds of homes are searched for tokens after a long row.
 }, 300_000);
 
 async function child(callers = 1, arm: string[] = []): Promise<SpawnedChild> {
@@ -70,7 +68,7 @@ async function newHome(name: string): Promise<string> {
 const WITNESS = { write: { access_token: "somebody else's", unknown: { nested: [1] } } };
 
 function sessionIn(home: string): Session {
-  return setting.watch.session(
+  return secretNet.session(
     createCredentialSession({
       kind: oauthCredential,
       store: fileStore(home),

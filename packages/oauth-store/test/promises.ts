@@ -272,7 +272,8 @@ export const promises = {
     room,
   },
   "oauth-store/no-secret-shown": {
-    promise: "No error, event, inspected object, record, note or lock file shows a token.",
+    promise:
+      "No error, event, inspected object, record, note or lock file shows a token, and none is printed: not on stdout or stderr, nor in a log.",
     room,
   },
   "oauth-store/entries-kept": {

@@ -5,6 +5,7 @@ import {
   oauthCredential,
   storeKey,
 } from "../../src/index.ts";
+import { CANARY } from "../support/canary.ts";
 import { fileStore } from "../support/file-store.ts";
 
 /**
@@ -41,7 +42,7 @@ const session = createCredentialSession({
   clock: what.endsWith("login") ? undefined : idleClock,
   refreshGrant: async () => {
     await aWhile();
-    const answer = { access_token: "at-received", refresh_token: "rt-received-and-not-to-be-lost" };
+    const answer = { access_token: `at-${CANARY}-received`, refresh_token: `rt-${CANARY}-not-to-be-lost` };
     return { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(answer)) };
   },
 });

@@ -6,6 +6,7 @@ import {
   oauthCredential,
   resolveCredentialStore,
 } from "../../src/index.ts";
+import { CANARY } from "../support/canary.ts";
 
 /** A login, a status and a logout, with the store `auto` and the keyring of a machine that has none. */
 const port = connectParent();
@@ -33,8 +34,8 @@ await session.login({
   serverName: "mock",
   serverUrl: "https://mcp.example/mcp",
   clientId: "c",
-  accessToken: "at",
-  refreshToken: "a-refresh-token-of-the-headless",
+  accessToken: `at-${CANARY}`,
+  refreshToken: `rt-${CANARY}-of-the-headless`,
   scopes: [],
 });
 const after = (await session.status()).state;

@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { fileStore } from "./file-store.ts";
 import { loopbackGrant } from "./loopback-grant.ts";
 import { memorySetting, type Setting, type SettingOptions } from "./memory-setting.ts";
-import { checkFiles } from "./secret-watch.ts";
+import { secretNet } from "./secret-net.ts";
 import { startTokenServer } from "./token-server.ts";
 
 /** For tests of what a session does wherever it is kept. */
@@ -29,11 +29,10 @@ function diskSetting(over: SettingOptions = {}): Setting {
     },
     ...rest,
   });
-  // Runs before what the setting itself does at the end.
   onTestFinished(async () => {
     try {
       for (const session of setting.sessions) await session[Symbol.asyncDispose]();
-      await checkFiles(home, setting.authority.issued);
+      secretNet.search(home);
     } finally {
       await (await server)?.close();
       rmSync(home, { recursive: true });

@@ -11,7 +11,7 @@ import {
 import { fileStore } from "./file-store.ts";
 import { loopbackGrant } from "./loopback-grant.ts";
 import { KEY, type Session, type SessionOptions } from "./memory-setting.ts";
-import { checkFiles, SecretWatch } from "./secret-watch.ts";
+import { secretNet } from "./secret-net.ts";
 import { startTokenServer, type TokenServer } from "./token-server.ts";
 import { type ToldProcess, type ToldProcessOptions, toldProcess } from "./told-process.ts";
 
@@ -22,8 +22,6 @@ export interface HomeSetting extends AsyncDisposable {
   readonly store: CredentialStore;
   readonly path: string;
   readonly events: CredentialEvent[];
-  /** What is shown to it, and everything the sessions show, is searched for tokens in the end. */
-  readonly watch: SecretWatch;
   /** Each call is a session of its own, which shares nothing with the others but the files. */
   session(options?: Partial<SessionOptions>): Session;
   /** Each call is a process of its own, which does with the credential what it is told. */
@@ -41,14 +39,12 @@ export async function homeSetting(): Promise<HomeSetting> {
   const events: CredentialEvent[] = [];
   const sessions: Session[] = [];
   const processes: ToldProcess[] = [];
-  const watch = new SecretWatch();
   return {
     home,
     tokens,
     store,
     path: home.file(".credentials.json"),
     events,
-    watch,
     session(options = {}) {
       const session = createCredentialSession({
         kind: oauthCredential,
@@ -61,7 +57,7 @@ export async function homeSetting(): Promise<HomeSetting> {
       });
       session.onEvent((event) => events.push(event));
       sessions.push(session);
-      return watch.session(session);
+      return secretNet.session(session);
     },
     another(options) {
       const one = toldProcess({ home, tokens }, options);
@@ -82,15 +78,8 @@ export async function homeSetting(): Promise<HomeSetting> {
     },
     async [Symbol.asyncDispose]() {
       try {
-        for (const one of processes) {
-          await one[Symbol.asyncDispose]();
-          watch.child(one.child);
-          watch.show(one.events);
-        }
+        for (const one of processes) await one[Symbol.asyncDispose]();
         for (const session of sessions) await session[Symbol.asyncDispose]();
-        watch.show(events);
-        watch.check(tokens.authority.issued);
-        await checkFiles(home.path, tokens.authority.issued);
       } finally {
         await tokens.close();
         await home.remove();

@@ -1,4 +1,3 @@
-import { onTestFinished } from "vitest";
 import {
   type CredentialEvent,
   type CredentialSession,
@@ -13,7 +12,7 @@ import {
   storeKey,
 } from "../../src/index.ts";
 import { RotatingAuthority } from "./rotating-authority.ts";
-import { SecretWatch } from "./secret-watch.ts";
+import { secretNet } from "./secret-net.ts";
 
 export const SERVER = { serverName: "mock", serverUrl: "https://mcp.example/mcp" } as const;
 export const KEY: string = storeKey(SERVER.serverName, SERVER.serverUrl);
@@ -26,6 +25,8 @@ export function credentialOf(
   issued: { accessToken: string; refreshToken?: string | undefined },
   leftMs: number | undefined = -1000,
 ): OAuthCredential {
+  secretNet.spelledOut(issued.accessToken);
+  secretNet.spelledOut(issued.refreshToken);
   return {
     ...SERVER,
     issuer: "https://as.example",
@@ -60,11 +61,6 @@ export function memorySetting({ wrap = (store) => store, ...over }: SettingOptio
   const sessions: Session[] = [];
   const events: CredentialEvent[] = [];
   const grants: RefreshGrantInput<OAuthCredential>[] = [];
-  const watch = new SecretWatch();
-  onTestFinished(() => {
-    watch.show(events);
-    watch.check(authority.issued);
-  });
   return {
     store,
     authority,
@@ -87,7 +83,7 @@ export function memorySetting({ wrap = (store) => store, ...over }: SettingOptio
       });
       session.onEvent((event) => events.push(event));
       sessions.push(session);
-      return watch.session(session);
+      return secretNet.session(session);
     },
     save: (credential) => store.update(KEY, () => ({ write: oauthCredential.serialize(credential) })),
     async stored() {

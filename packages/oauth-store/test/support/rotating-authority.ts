@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { RefreshGrantAnswer } from "../../src/index.ts";
+import { CANARY } from "./canary.ts";
+import { secretNet } from "./secret-net.ts";
 
 /** What the next grants are answered with instead of the truth. */
 export type Mischief =
@@ -44,7 +46,11 @@ export class RotatingAuthority {
       const { status, body = "", retryAtMs } = trick;
       return { sent: "yes", status, body: Buffer.from(body), retryAtMs };
     }
-    if (trick) return { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(trick.json)) };
+    if (trick) {
+      const { access_token, refresh_token } = Object(trick.json) as Record<string, unknown>;
+      for (const token of [access_token, refresh_token]) secretNet.spelledOut(token);
+      return { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(trick.json)) };
+    }
     const answer = this.#redeem(refreshToken);
     return answer
       ? { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(answer)), correlationId: "corr-1" }
@@ -69,9 +75,9 @@ export class RotatingAuthority {
 
   #issue(family: string): { accessToken: string; refreshToken: string } {
     this.#issued += 1;
-    const refreshToken = `rt-${this.#issued}-${randomBytes(24).toString("base64url")}`;
+    const refreshToken = `rt-${CANARY}-${this.#issued}-${randomBytes(24).toString("base64url")}`;
     this.live.set(refreshToken, family);
-    const accessToken = `at-${this.#issued}-${randomBytes(12).toString("base64url")}`;
+    const accessToken = `at-${CANARY}-${this.#issued}-${randomBytes(12).toString("base64url")}`;
     this.issued.push(accessToken, refreshToken);
     return { accessToken, refreshToken };
   }

@@ -9,6 +9,7 @@ import type {
 import type { ToldAnswer, ToldOrder, ToldSetup } from "../children/told-child.ts";
 import type { HomeSetting } from "./home-setting.ts";
 import { KEY } from "./memory-setting.ts";
+import { secretNet } from "./secret-net.ts";
 
 const SCRIPT = new URL("../children/told-child.ts", import.meta.url);
 
@@ -73,6 +74,7 @@ export function toldProcess(
 
   function take(answer: ToldAnswer): void {
     if ("event" in answer) {
+      secretNet.show(answer.event);
       events.push(answer.event as CredentialEvent);
       for (const listener of [...listeners]) listener();
     } else if ("revoked" in answer) revoked.push(answer.revoked);
