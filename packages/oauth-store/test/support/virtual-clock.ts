@@ -1,6 +1,7 @@
 import type { CredentialClock } from "../../src/index.ts";
 
 export interface VirtualClock extends CredentialClock {
+  after(delayMs: number, run: () => void): () => void;
   advance(ms: number): Promise<void>;
   jump(ms: number): void;
   /** How many wait for their time. */
