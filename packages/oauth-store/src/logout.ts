@@ -95,8 +95,9 @@ async function removeStored<C, V>(
   options: { readonly lockTimeoutMs: number; readonly quarantine: boolean },
 ): Promise<StoreRemoval> {
   const { store, key } = engine;
-  if (store.removeEverywhere) return store.removeEverywhere(key, options);
-  return { removed: await removeEntry(store, key, options), failures: [] };
+  const stepwise = { ...options, faultPoint: (name: string) => engine.fault(name) };
+  if (store.removeEverywhere) return store.removeEverywhere(key, stepwise);
+  return { removed: await removeEntry(store, key, stepwise), failures: [] };
 }
 
 /** What could not be saved is not saved any more. */
