@@ -46,7 +46,9 @@ export function claimedFile(options: {
   const write = locks.provesDeath(path) ? writeAtOnce : writeAt;
   const writeHeader = async (next: SpendHeader) => {
     await write(descriptor, encodeHeader(next), 0);
+    await faultPoint?.("records/header-unsynced");
     await syncDescriptor(descriptor);
+    await faultPoint?.("records/header-written");
   };
   const isIntact = () => {
     const mine = fstatSync(descriptor, { bigint: true });
@@ -63,6 +65,7 @@ export function claimedFile(options: {
         // The body first: a header that says sealed over a body that is not there would lose the login.
         // And at once, where that cannot hang: a kill while others wait for the disk must not cost the answer.
         await write(descriptor, body, HEADER_BYTES);
+        await faultPoint?.("seal/body-unsynced");
         await syncDescriptor(descriptor);
         await faultPoint?.("seal/body-written");
         await writeHeader(next);

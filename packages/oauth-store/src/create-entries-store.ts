@@ -1,7 +1,12 @@
 import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreRehearsalOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
 import { entryUnder, withEntry, withoutEntry } from "./entry-name.ts";
 import { CredentialError } from "./errors.ts";
@@ -105,7 +110,7 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
         const decided = await change(entryUnder(entries, key));
         if (decided === "keep") return;
         await faultPoint?.("store/decided");
-        await sweepTemporaryFiles(path);
+        await sweepTemporaryFiles(path, { faultPoint });
         const next =
           decided === "remove" ? withoutEntry(entries, key) : withEntry(entries, key, decided.write);
         if (Object.keys(next).length > 0) {
@@ -118,14 +123,14 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
       }, lockTimeoutMs);
     },
 
-    async rehearse(key: string, entry: JsonValue): Promise<void> {
+    async rehearse(key: string, entry: JsonValue, { faultPoint }: StoreRehearsalOptions = {}): Promise<void> {
       ensurePrivateDirectory(dirname(path));
       const loaded = await settledLoad();
       const entries = loaded ?? {};
       const next = withEntry(entries, key, entry);
       const text = await codec.encode(next, { first: loaded === undefined, rehearsal: true });
       assertReadable(text, path);
-      await rehearseFileWrite(path, text);
+      await rehearseFileWrite(path, text, { faultPoint });
     },
   });
 }

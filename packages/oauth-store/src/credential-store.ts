@@ -20,6 +20,8 @@ export interface StoreUpdateOptions {
 export interface StoreRehearsalOptions {
   /** How many bytes of the entry are there only to make it long; a store with a hard limit leaves them out. */
   readonly paddingBytes?: number | undefined;
+  /** For tests: called between the steps. */
+  readonly faultPoint?: StoreUpdateOptions["faultPoint"];
 }
 
 /** What a removal from several places came to. */
@@ -59,8 +61,5 @@ export interface CredentialStore {
    * Removes the entry from every place it may stand, and goes on after a failure.
    * @defaultValue there is one place, and `update` removes it
    */
-  removeEverywhere?(
-    key: string,
-    options?: Pick<StoreUpdateOptions, "lockTimeoutMs" | "quarantine">,
-  ): Promise<StoreRemoval>;
+  removeEverywhere?(key: string, options?: StoreUpdateOptions): Promise<StoreRemoval>;
 }

@@ -69,7 +69,7 @@ function inFile(path: string): KeyText {
     read: () => readRegularFile(path),
     async write(text, faultPoint) {
       ensurePrivateDirectory(dirname(path));
-      await sweepTemporaryFiles(path);
+      await sweepTemporaryFiles(path, { faultPoint });
       await writeFileAtomic(path, `${text}\n`, { faultPoint });
     },
     settled: () => undefined,

@@ -38,8 +38,10 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
     }
     ensurePrivateDirectory(home);
     ensurePrivateDirectory(directory);
+    await faultPoint?.("records/directory-made");
     await syncDirectory(dirname(directory));
     await syncDirectory(home);
+    await faultPoint?.("records/directory-synced");
   }
 
   async function names(): Promise<{ fingerprint: string; attempt: number }[]> {
@@ -74,10 +76,9 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
 
     async writeLineage(note) {
       await ensureDirectory();
-      await sweepTemporaryFiles(lineagePath);
-      await writeFileAtomic(lineagePath, formatLineageNote(note), {
-        faultPoint: faultPoint && ((name) => faultPoint(`lineage/${name}`)),
-      });
+      const options = { faultPoint: faultPoint && ((name: string) => faultPoint(`lineage/${name}`)) };
+      await sweepTemporaryFiles(lineagePath, options);
+      await writeFileAtomic(lineagePath, formatLineageNote(note), options);
     },
 
     async attempts(fingerprint) {

@@ -144,8 +144,9 @@ async function removeStored<C, V>(
   options: { readonly lockTimeoutMs: number; readonly quarantine: boolean },
 ): Promise<StoreRemoval> {
   const { store, key } = engine;
-  if (store.removeEverywhere) return store.removeEverywhere(key, options);
-  return { removed: await removeEntry(store, key, options), failures: [] };
+  const stepwise = { ...options, faultPoint: (name: string) => engine.fault(name) };
+  if (store.removeEverywhere) return store.removeEverywhere(key, stepwise);
+  return { removed: await removeEntry(store, key, stepwise), failures: [] };
 }
 
 /** A credential of this process, and where it stands among the generations of its login. */

@@ -15,6 +15,7 @@ export async function moveAside(path: string, faultPoint: StoreUpdateOptions["fa
     await rename(path, `${path}.corrupt-${Date.now()}`);
     await faultPoint?.("aside/renamed");
     await syncDirectory(dirname(path));
+    await faultPoint?.("aside/moved");
   } catch (error) {
     throw fileError(error, path);
   }

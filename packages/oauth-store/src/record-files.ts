@@ -96,8 +96,10 @@ export function openRecordFiles(options: {
         bytes.set(encodeHeader(header));
         if (locks.provesDeath(path)) writeAtOnce(descriptor, bytes, 0);
         else await writeAt(descriptor, bytes, 0);
+        await faultPoint?.("claim/unsynced");
         // Neither needs the other, and nothing is sent before both: they wait for the disk together.
         await bothOf(syncDescriptor(descriptor), syncDirectory(directory));
+        await faultPoint?.("claim/written");
       } catch (error) {
         closeSync(descriptor);
         await unlink(path).catch(() => {}); // A record that stays counts as claimed by a dead owner.
@@ -132,7 +134,9 @@ export function openRecordFiles(options: {
     async writeHeader(name, header) {
       await withFile(name, O_RDWR, async (descriptor) => {
         await writeAt(descriptor, encodeHeader(header), 0);
+        await faultPoint?.("records/header-unsynced");
         await syncDescriptor(descriptor);
+        await faultPoint?.("records/header-written");
       });
     },
 
@@ -141,14 +145,18 @@ export function openRecordFiles(options: {
         const length = Math.max(0, fstatSync(descriptor).size - HEADER_BYTES);
         if ((await readAt(descriptor, 1, HEADER_BYTES)).every((byte) => byte === 0)) return;
         await writeAt(descriptor, new Uint8Array(length), HEADER_BYTES);
+        await faultPoint?.("records/wipe-unsynced");
         await syncDescriptor(descriptor);
+        await faultPoint?.("records/wiped");
       });
     },
 
     async remove(name) {
       try {
         await unlink(pathOf(name));
+        await faultPoint?.("records/unlinked");
         await syncDirectory(directory);
+        await faultPoint?.("records/removed");
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw fileError(error, pathOf(name));
       }

@@ -4,7 +4,7 @@ import type { CredentialStore, StoreUpdateOptions } from "./credential-store.ts"
 export async function removeEntry(
   store: CredentialStore,
   key: string,
-  options: Pick<StoreUpdateOptions, "lockTimeoutMs" | "quarantine">,
+  options: StoreUpdateOptions,
 ): Promise<boolean> {
   let removed = false;
   const remove = (current: unknown) => {

@@ -89,7 +89,7 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
       if (!place) return once(saves, key, () => saveByRules(choice, key, change, options));
       await placeOf(choice, place).update(key, change, options);
       // A login: a copy in the file is older now, whoever wrote it.
-      if (place === "keyring" && options?.quarantine) await clean(choice, file, key);
+      if (place === "keyring" && options?.quarantine) await clean(choice, file, key, options);
     },
 
     async rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void> {
@@ -99,7 +99,7 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
 
     async removeEverywhere(
       key: string,
-      { lockTimeoutMs = 60_000, quarantine }: RemovalOptions = {},
+      { lockTimeoutMs = 60_000, quarantine, faultPoint }: StoreUpdateOptions = {},
     ): Promise<StoreRemoval> {
       for (let other = underWay(key); other; other = underWay(key)) await other.catch(() => {}); // As above.
       const untilMs = performance.now() + lockTimeoutMs;
@@ -109,7 +109,8 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
       for (const store of [...(keyring ? [keyring] : []), ...others, file]) {
         try {
           const leftMs = Math.max(0, Math.ceil(untilMs - performance.now()));
-          if (await removeEntry(store, key, { lockTimeoutMs: leftMs, quarantine })) removed = true;
+          if (await removeEntry(store, key, { lockTimeoutMs: leftMs, quarantine, faultPoint }))
+            removed = true;
         } catch (error) {
           const code = isCredentialError(error) ? error.code : "unknown";
           // Whoever chose the file is not to be told that their logout failed for want of a keyring.
@@ -122,8 +123,6 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
     },
   });
 }
-
-type RemovalOptions = Pick<StoreUpdateOptions, "lockTimeoutMs" | "quarantine">;
 
 function emitterOf(onEvent: StoreRecipe["onEvent"]): (event: StoreResolutionEvent) => void {
   return (event) => {

@@ -2,7 +2,12 @@ import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreRehearsalOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
@@ -90,7 +95,7 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
           const decided = await change(loaded);
           if (decided === "keep") return;
           await faultPoint?.("store/decided");
-          await sweepTemporaryFiles(file);
+          await sweepTemporaryFiles(file, { faultPoint });
           if (decided !== "remove") await writeFileAtomic(file, print(decided.write, path), { faultPoint });
           else if (loaded !== undefined) await removeFile(file, faultPoint);
           await faultPoint?.("store/changed");
@@ -99,10 +104,14 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
       );
     },
 
-    async rehearse(_key: string, entry: JsonValue): Promise<void> {
+    async rehearse(
+      _key: string,
+      entry: JsonValue,
+      { faultPoint }: StoreRehearsalOptions = {},
+    ): Promise<void> {
       const file = targetOf(path);
       ensurePrivateDirectory(dirname(file));
-      await rehearseFileWrite(file, print(entry, path));
+      await rehearseFileWrite(file, print(entry, path), { faultPoint });
     },
   });
 }

@@ -120,6 +120,7 @@ async function rehearse<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>)
   const padding = "x".repeat(Math.max(4096, JSON.stringify(entry).length));
   await engine.store.rehearse(engine.key, Object.fromEntries([...members, ["rehearsal", padding]]), {
     paddingBytes: padding.length,
+    faultPoint: (name) => engine.fault(`rehearsal/${name}`),
   });
 }
 

@@ -83,7 +83,7 @@ export async function saveByRules(
   if (mode !== "auto") {
     await placeOf(choice, mode).update(key, saving.change, options);
     if (saving.written) pin(key, mode, "configured_save");
-    if (saving.written && mode === "keyring") await clean(choice, file, key);
+    if (saving.written && mode === "keyring") await clean(choice, file, key, options);
     return;
   }
   let failure: CredentialError;
@@ -91,7 +91,7 @@ export async function saveByRules(
     await placeOf(choice, "keyring").update(key, saving.change, options);
     if (saving.written) {
       pin(key, "keyring", "auto_save_keyring");
-      await clean(choice, file, key);
+      await clean(choice, file, key, options);
     }
     return;
   } catch (error) {
@@ -104,14 +104,22 @@ export async function saveByRules(
   if (!saving.written) return;
   pin(key, "file", "auto_save_file_keyring_error");
   // What the keyring was told may still land, or an older login be there: nobody is to find it later.
-  if (!KEYRING_OUT_OF_REACH.has(failure.code)) void clean(choice, placeOf(choice, "keyring"), key);
+  if (!KEYRING_OUT_OF_REACH.has(failure.code)) void clean(choice, placeOf(choice, "keyring"), key, options);
 }
 
 /** Removes an older copy, as far as that can be done; a warning says when it cannot. */
-export async function clean(choice: StoreChoice, store: CredentialStore, key: string): Promise<void> {
+export async function clean(
+  choice: StoreChoice,
+  store: CredentialStore,
+  key: string,
+  { faultPoint }: Pick<StoreUpdateOptions, "faultPoint"> = {},
+): Promise<void> {
   try {
     if (store === choice.file && (await store.read(key)) === undefined) return;
-    await removeEntry(store, key, { lockTimeoutMs: store === choice.file ? 2000 : 60_000 });
+    await removeEntry(store, key, {
+      lockTimeoutMs: store === choice.file ? 2000 : 60_000,
+      faultPoint: faultPoint && ((name) => faultPoint(`leftover/${name}`)),
+    });
   } catch (error) {
     choice.leftOver(key, store.name, isCredentialError(error) ? error.code : "unknown");
   }

@@ -38,19 +38,29 @@ export async function writeFileAtomic(
 }
 
 /** Proves that a text of this length could replace the file now: the same steps, up to the rename. */
-export async function rehearseFileWrite(path: string, text: string): Promise<void> {
+export async function rehearseFileWrite(
+  path: string,
+  text: string,
+  { faultPoint }: WriteFileAtomicOptions = {},
+): Promise<void> {
   assertReplaceable(path);
   // The bytes stay ours: a placeholder of the same length is written, not what is to be stored.
-  const temporary = await writeTemporary(path, "x".repeat(Buffer.byteLength(text)));
+  const temporary = await writeTemporary(path, "x".repeat(Buffer.byteLength(text)), faultPoint);
+  await faultPoint?.("file/temporary-written");
   await unlink(temporary).catch(() => {}); // Swept by the next writer.
 }
 
 /** Removes what an interrupted `writeFileAtomic` left. Only for whoever keeps other writers of `path` away. */
-export async function sweepTemporaryFiles(path: string): Promise<void> {
+export async function sweepTemporaryFiles(
+  path: string,
+  { faultPoint }: WriteFileAtomicOptions = {},
+): Promise<void> {
   const [start, end] = temporaryName(path);
   const names = await readdir(dirname(path)).catch(() => []);
   for (const name of names) {
-    if (name.startsWith(start) && name.endsWith(end)) await unlink(join(dirname(path), name)).catch(() => {});
+    if (!name.startsWith(start) || !name.endsWith(end)) continue;
+    await unlink(join(dirname(path), name)).catch(() => {});
+    await faultPoint?.("file/swept");
   }
 }
 
@@ -81,6 +91,7 @@ async function writeTemporary(
     try {
       await faultPoint?.("file/temporary-created");
       await file.writeFile(text);
+      await faultPoint?.("file/temporary-unsynced");
       await file.sync();
     } finally {
       await file.close();

@@ -30,12 +30,13 @@ interface Way {
 const fileWritten = [
   "store/decided",
   "file/temporary-created",
+  "file/temporary-unsynced",
   "file/temporary-written",
   "file/renamed",
   "store/changed",
 ];
 const fileRemoved = ["store/decided", "file/removed", "store/changed"];
-const aside = ["aside/private", "aside/renamed"];
+const aside = ["aside/private", "aside/renamed", "aside/moved"];
 const keyringSet = ["store/decided", "keyring/set", "keyring/written"];
 const keyringRemoved = ["store/decided", "keyring/removed", "keyring/written"];
 
@@ -80,7 +81,12 @@ function waysOf(kind: StoreKind): Way[] {
 
 /** An encrypted file has its key made before its first entry is written. */
 function keyPoints(kind: StoreKind): string[] {
-  const file = ["key/file/temporary-created", "key/file/temporary-written", "key/file/renamed"];
+  const file = [
+    "key/file/temporary-created",
+    "key/file/temporary-unsynced",
+    "key/file/temporary-written",
+    "key/file/renamed",
+  ];
   if (kind === "encrypted file") return [...file, "key/written"];
   return kind === "encrypted file with its key in the keyring" ? ["key/keyring/set", "key/written"] : [];
 }
