@@ -29,7 +29,7 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
   const directory = join(home, "spend", pathHash(key));
   const lineagePath = join(directory, "lineage");
   const files = openRecordFiles({ directory, locks, faultPoint });
-  const spent = openSpentList(join(directory, "spent"));
+  const spent = openSpentList(join(directory, "spent"), { faultPoint });
 
   async function ensureDirectory(): Promise<void> {
     if (existsSync(directory)) {

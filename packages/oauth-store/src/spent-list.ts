@@ -22,10 +22,16 @@ interface SpentList {
 /** Refresh tokens remembered; at one refresh an hour, those of six weeks. */
 export const MAX_SPENT_TOKENS = 1024;
 
+interface SpentListOptions {
+  /** For tests: called between the steps. */
+  readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
+}
+
 const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = constants;
 
 /** A file with a line for each, the oldest first. Lines are added at the end; a torn one is none. */
-export function openSpentList(path: string): SpentList {
+export function openSpentList(path: string, { faultPoint }: SpentListOptions = {}): SpentList {
+  const options = { faultPoint: faultPoint && ((name: string) => faultPoint(`spent/${name}`)) };
   const readText = async () => (await readRegularFile(path)) ?? "";
 
   function parse(text: string): readonly SpentToken[] {
@@ -37,8 +43,9 @@ export function openSpentList(path: string): SpentList {
   }
 
   async function write(tokens: readonly SpentToken[]): Promise<void> {
-    await sweepTemporaryFiles(path);
-    await writeFileAtomic(path, tokens.map(lineOf).join(""));
+    await sweepTemporaryFiles(path, options);
+    await writeFileAtomic(path, tokens.map(lineOf).join(""), options);
+    await faultPoint?.("spent/written");
   }
 
   return {
@@ -60,13 +67,17 @@ export function openSpentList(path: string): SpentList {
       try {
         // Begins a line of its own, whatever a process that was killed has left of the last.
         appendFileSync(descriptor, `\n${lineOf(token)}`);
+        await faultPoint?.("spent/unsynced");
         await syncDescriptor(descriptor);
+        await faultPoint?.("spent/added");
       } catch (error) {
         throw fileError(error, path);
       } finally {
         closeSync(descriptor);
       }
-      if (isNew) await syncDirectory(dirname(path));
+      if (!isNew) return;
+      await syncDirectory(dirname(path));
+      await faultPoint?.("spent/directory-synced");
     },
 
     async forget(fingerprint) {
