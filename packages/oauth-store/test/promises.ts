@@ -262,6 +262,16 @@ export const promises = {
       "Records are preallocated, private, at most sixteen, and only the latest generation keeps a sealed body.",
     room,
   },
+  "oauth-store/records-bounded": {
+    promise:
+      "Attempts that came to nothing and claims that were given back leave one record each behind; a refresh token whose record had to make room is still known to be spent.",
+    room,
+  },
+  "oauth-store/newer-records": {
+    promise:
+      "A refresh token whose record a newer version wrote is not sent; for any other token login, refresh, logout and diagnosis go on, and such a record is left alone.",
+    room,
+  },
   "oauth-store/corrupt-store": {
     promise:
       "A store that cannot be read is called corrupt, and moved aside, under its lock, by a login or logout only.",

@@ -2,6 +2,7 @@ import { copyFile, rm } from "node:fs/promises";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAggregateFileStore, createCredentialSession, readSpendRecords } from "../src/index.ts";
+import { gate } from "./support/gate.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
 import { credentialOf, KEY, type Session } from "./support/memory-setting.ts";
@@ -45,22 +46,6 @@ async function killedAt(point: string): Promise<void> {
   } finally {
     await child.kill();
   }
-}
-
-/** Stops whoever comes to a fault point, the first time. */
-function gate(point: string) {
-  const reached = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<void>();
-  let times = 0;
-  return {
-    reached: reached.promise,
-    open: () => opened.resolve(),
-    faultPoint: async (name: string) => {
-      if (name !== point || times++ > 0) return;
-      reached.resolve();
-      await opened.promise;
-    },
-  };
 }
 
 describe(createCredentialSession, () => {

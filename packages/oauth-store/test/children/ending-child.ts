@@ -15,7 +15,10 @@ import { fileStore } from "../support/file-store.ts";
 const [, , what = "", home = "", entry = "{}"] = process.argv;
 const inner = fileStore(home);
 const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100).unref());
+const isLogin = what.includes("login");
+const isBehindAnswer = what === "login behind an answer";
 let failures = what === "failing login" ? 3 : 0;
+if (isBehindAnswer) failures = Number.POSITIVE_INFINITY;
 const store: CredentialStore = {
   ...inner,
   update: async (...given) => {
@@ -39,14 +42,23 @@ const session = createCredentialSession({
   store,
   key: storeKey("mock", "https://mcp.example/mcp"),
   home,
-  clock: what.endsWith("login") ? undefined : idleClock,
+  clock: isLogin ? undefined : idleClock,
   refreshGrant: async () => {
     await aWhile();
     const answer = { access_token: `at-${CANARY}-received`, refresh_token: `rt-${CANARY}-not-to-be-lost` };
     return { sent: "yes", status: 200, body: Buffer.from(JSON.stringify(answer)) };
   },
 });
-if (what.endsWith("login")) void session.login(oauthCredential.parse(JSON.parse(entry)));
+if (isBehindAnswer) {
+  let isLoggedIn = false;
+  session.onEvent(({ type }) => {
+    isLoggedIn ||= type === "loggedIn";
+    // From then on what is tried is saved, by whoever is still there to try.
+    if (isLoggedIn && type === "unpersisted") failures = 0;
+  });
+  await session.ensureFresh({ signal: new AbortController().signal });
+}
+if (isLogin) void session.login(oauthCredential.parse(JSON.parse(entry)));
 else if (what === "logout") void session.logout();
 // With a signal, so that no deadline of ours runs.
 else void session.ensureFresh({ signal: new AbortController().signal });
