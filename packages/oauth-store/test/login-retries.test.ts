@@ -94,7 +94,7 @@ describe("a login whose first save fails", () => {
       const { session, stored } = setting;
       await session().login(newLogin());
       const logout = gate("noted");
-      const fail = failingOnce("store/locked");
+      const fail = failingOnce("file/temporary-created");
       const { store, nextRead } = tellingStore();
       const mine = session({
         clock: virtualClock(),
