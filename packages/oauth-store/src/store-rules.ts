@@ -1,6 +1,7 @@
 import type { JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
 import { CredentialError, type CredentialErrorCode, isCredentialError } from "./errors.ts";
+import { isKeyringAbsent } from "./keyring-failure.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionReason } from "./store-resolution.ts";
 
@@ -66,8 +67,8 @@ export async function loadByRules(choice: StoreChoice, key: string): Promise<Jso
     pin(key, "file", failure ? "auto_load_file_keyring_error" : "auto_load_file_keyring_missing");
     return entry;
   }
-  // A keyring that is there and does not open may hold a login: "there is none" would be a guess.
-  if (failure && failure.code !== "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE") throw failure;
+  // A keyring that is there and does not open or answer may hold a login: "there is none" would be a guess.
+  if (failure && !isKeyringAbsent(failure)) throw failure;
   return undefined;
 }
 

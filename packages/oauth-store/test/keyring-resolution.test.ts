@@ -141,6 +141,27 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
   );
 
   it(
+    "that is frozen is not taken for one without a login: loading is its error, and the login is found afterwards",
+    proves("oauth-store/auto-load"),
+    async () => {
+      const { session, tokens } = setting;
+      const issued = tokens.authority.login();
+      await keyring().update(KEY, () => ({ write: oauthCredential.serialize(credentialOf(issued, HOUR)) }));
+      const mine = session({ store: resolved() });
+      process.kill(service().daemonPid, "SIGSTOP");
+      try {
+        await expect(mine.ensureFresh()).rejects.toMatchObject({
+          code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+          reason: "no-answer",
+        });
+      } finally {
+        process.kill(service().daemonPid, "SIGCONT");
+      }
+      expect((await mine.ensureFresh()).view.accessToken).toBe(issued.accessToken);
+    },
+  );
+
+  it(
     "is decided for once: sessions made anew read the same store, whatever comes into the other",
     proves("oauth-store/decided-once"),
     async () => {

@@ -126,13 +126,32 @@ describe(resolveCredentialStore, () => {
       },
     );
 
-    it(
-      "does not guess that there is no login behind a keyring that stays locked",
+    it.each([
+      ["prompt-dismissed", "KEYRING_LOCKED", dismissed],
+      ["no-answer", "KEYRING_UNAVAILABLE", new Error("DBus error: Did not receive a reply.")],
+      ["ambiguous", "KEYRING_UNAVAILABLE", new Error("multiple credentials match")],
+      ["platform", "KEYRING_UNAVAILABLE", new Error("something new")],
+    ])(
+      "does not guess that there is no login behind a keyring that failed: %s",
       proves("oauth-store/auto-load"),
-      async () => {
-        scripted.failWith(dismissed);
-        await expect(resolved().read(KEY)).rejects.toEqual(code("KEYRING_LOCKED"));
-        scripted.failWith(noBus);
+      async (reason, name, error) => {
+        scripted.failWith(error);
+        await expect(resolved().read(KEY)).rejects.toMatchObject({ code: `ERR_OAUTH_STORE_${name}`, reason });
+        await put(file, "F");
+        expect(await resolved().read(KEY)).toBe("F");
+        expect(events.at(-1)).toMatchObject({ type: "resolved", reason: "auto_load_file_keyring_error" });
+      },
+    );
+
+    it.each([
+      ["no bus", noBus],
+      ["no service", new Error("org.freedesktop.secrets was not provided by any .service files")],
+      ["no collection", new Error("Secret Service: no result found")],
+    ])(
+      "knows that there is no login where there is %s",
+      proves("oauth-store/auto-load"),
+      async (_, error) => {
+        scripted.failWith(error);
         expect(await resolved().read(KEY)).toBeUndefined();
       },
     );

@@ -94,7 +94,7 @@ export const storePromises = {
   },
   "oauth-store/auto-load": {
     promise:
-      "auto reads the keyring; it takes the file where the keyring has no entry or, with a warning, has failed; both failing, the error names both.",
+      "auto reads the keyring; it takes the file where the keyring has no entry or, with a warning, has failed; both failing, the error names both. Nothing in the file is no login only where there is no keyring at all: any other failure of the keyring is an error.",
     room,
   },
   "oauth-store/auto-save": {
