@@ -7,9 +7,10 @@ import type {
   StoreUpdateOptions,
 } from "./credential-store.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
+import { createOlderCopies } from "./older-copies.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionEvent } from "./store-resolution.ts";
-import { clean, loadByRules, placeOf, type StoreChoice, saveByRules } from "./store-rules.ts";
+import { loadByRules, placeOf, type StoreChoice, saveByRules, savePinned } from "./store-rules.ts";
 
 export interface StoreRecipe {
   /** `auto`: the keyring, and the file where the keyring has no entry or cannot be used. */
@@ -47,16 +48,20 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
   const loads = new Map<string, Promise<JsonValue | undefined>>();
   const saves = new Map<string, Promise<void>>();
 
+  const leftOver = (key: string, store: string, code: string) => emit({ type: "leftover", key, store, code });
+  const olderCopies = keyring && createOlderCopies({ keyring, leftOver });
+
   const choice: StoreChoice = {
     mode,
     file,
     keyring,
+    olderCopies,
+    leftOver,
     pin(key, place, reason) {
       pins.set(key, place);
       emit({ type: "resolved", key, mode, keyringBackend, place, reason });
     },
     fellBack: (key, during, { code, reason }) => emit({ type: "fallback", key, during, code, reason }),
-    leftOver: (key, store, code) => emit({ type: "leftover", key, store, code }),
   };
 
   const underWay = (key: string) => loads.get(key) ?? saves.get(key);
@@ -80,10 +85,8 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
     ): Promise<void> {
       for (let other = underWay(key); other; other = underWay(key)) await other.catch(() => {}); // As above.
       const place = pins.get(key);
-      if (!place) return once(saves, key, () => saveByRules(choice, key, change, options));
-      await placeOf(choice, place).update(key, change, options);
-      // A login: a copy in the file is older now, whoever wrote it.
-      if (place === "keyring" && options?.quarantine) await clean(choice, file, key);
+      if (place) await savePinned(choice, place, key, change, options);
+      else await once(saves, key, () => saveByRules(choice, key, change, options));
     },
 
     async rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void> {
@@ -107,7 +110,7 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
         } catch (error) {
           const code = isCredentialError(error) ? error.code : "unknown";
           // Whoever chose the file is not to be told that their logout failed for want of a keyring.
-          if (mode === "file" && store !== file) choice.leftOver(key, store.name, code);
+          if (mode === "file" && store !== file) leftOver(key, store.name, code);
           else failures.push({ store: store.name, code });
         }
       }

@@ -2,6 +2,7 @@ import type { JsonValue } from "./credential-kind.ts";
 import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
 import { CredentialError, type CredentialErrorCode, isCredentialError } from "./errors.ts";
 import { isKeyringAbsent } from "./keyring-failure.ts";
+import type { OlderCopies } from "./older-copies.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionReason } from "./store-resolution.ts";
 
@@ -10,6 +11,8 @@ export interface StoreChoice {
   readonly mode: StoreMode;
   readonly file: CredentialStore;
   readonly keyring: CredentialStore | undefined;
+  /** What the keyring may still hold of credentials that are in the file. Not there without a keyring. */
+  readonly olderCopies: OlderCopies | undefined;
   pin(key: string, place: ResolvedPlace, reason: StoreResolutionReason): void;
   fellBack(key: string, during: "load" | "save", error: CredentialError): void;
   leftOver(key: string, store: string, code: string): void;
@@ -30,11 +33,6 @@ const KEYRING_CANNOT_SAVE: ReadonlySet<CredentialErrorCode> = new Set([
   ...KEYRING_FAILED,
   "ERR_OAUTH_STORE_KEYRING_UNRELIABLE",
   "ERR_OAUTH_STORE_TOO_LARGE",
-]);
-/** Nothing was written there, and nothing can be removed. */
-const KEYRING_OUT_OF_REACH: ReadonlySet<CredentialErrorCode> = new Set([
-  "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
-  "ERR_OAUTH_STORE_KEYRING_LOCKED",
 ]);
 
 /** Finds a credential that has no place yet, and pins where it is. Nothing found pins nothing. */
@@ -84,7 +82,7 @@ export async function saveByRules(
   if (mode !== "auto") {
     await placeOf(choice, mode).update(key, saving.change, options);
     if (saving.written) pin(key, mode, "configured_save");
-    if (saving.written && mode === "keyring") await clean(choice, file, key);
+    if (saving.written && mode === "keyring") await clearFile(choice, key);
     return;
   }
   let failure: CredentialError;
@@ -92,7 +90,7 @@ export async function saveByRules(
     await placeOf(choice, "keyring").update(key, saving.change, options);
     if (saving.written) {
       pin(key, "keyring", "auto_save_keyring");
-      await clean(choice, file, key);
+      await clearFile(choice, key);
     }
     return;
   } catch (error) {
@@ -100,21 +98,39 @@ export async function saveByRules(
     failure = error;
     choice.fellBack(key, "save", error);
   }
-  saving.written = false;
-  await file.update(key, saving.change, options);
-  if (!saving.written) return;
+  const { known } = saving;
+  const inFile = watch(change);
+  await file.update(key, inFile.change, options);
+  if (!inFile.written) return;
   pin(key, "file", "auto_save_file_keyring_error");
-  // What the keyring was told may still land, or an older login be there: nobody is to find it later.
-  if (!KEYRING_OUT_OF_REACH.has(failure.code)) void clean(choice, placeOf(choice, "keyring"), key);
+  await choice.olderCopies?.remove(key, { failure, known });
 }
 
-/** Removes an older copy, as far as that can be done; a warning says when it cannot. */
-export async function clean(choice: StoreChoice, store: CredentialStore, key: string): Promise<void> {
+/** Saves a credential where it is pinned. */
+export async function savePinned(
+  choice: StoreChoice,
+  place: ResolvedPlace,
+  key: string,
+  change: Change,
+  options: StoreUpdateOptions | undefined,
+): Promise<void> {
+  const saving = watch(change);
+  await placeOf(choice, place).update(key, saving.change, options);
+  // A login: a copy in the other store is older now, whoever wrote it.
+  const isLogin = options?.quarantine === true;
+  if (place === "keyring" && isLogin) return clearFile(choice, key);
+  const { mode, olderCopies } = choice;
+  if (mode !== "auto" || !saving.written || !olderCopies) return;
+  if (isLogin || olderCopies.isOwed(key)) await olderCopies.remove(key);
+}
+
+/** Removes an older copy from the file, as far as that can be done; a warning says when it cannot. */
+async function clearFile({ file, leftOver }: StoreChoice, key: string): Promise<void> {
   try {
-    if (store === choice.file && (await store.read(key)) === undefined) return;
-    await removeEntry(store, key, { lockTimeoutMs: store === choice.file ? 2000 : 60_000 });
+    if ((await file.read(key)) === undefined) return;
+    await removeEntry(file, key, { lockTimeoutMs: 2000 });
   } catch (error) {
-    choice.leftOver(key, store.name, isCredentialError(error) ? error.code : "unknown");
+    leftOver(key, file.name, isCredentialError(error) ? error.code : "unknown");
   }
 }
 
@@ -122,15 +138,27 @@ export function placeOf({ keyring, file }: StoreChoice, place: ResolvedPlace): C
   return place === "keyring" && keyring ? keyring : file;
 }
 
+interface Saving {
+  readonly change: Change;
+  readonly written: boolean;
+  readonly failed: boolean;
+  /** What the change was shown, and what it decided to write. */
+  readonly known: readonly JsonValue[];
+}
+
 /** Tells what a change came to, and its own failure from the store's. */
-function watch(change: Change): { readonly change: Change; written: boolean; failed: boolean } {
+function watch(change: Change): Saving {
+  const known: JsonValue[] = [];
   const watched = {
+    known,
     written: false,
     failed: false,
     async change(current: JsonValue | undefined): Promise<StoreChange> {
       try {
         const decided = await change(current);
         watched.written = typeof decided === "object";
+        if (current !== undefined) known.push(current);
+        if (typeof decided === "object") known.push(decided.write);
         return decided;
       } catch (error) {
         watched.failed = true;

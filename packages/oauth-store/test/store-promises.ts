@@ -102,6 +102,20 @@ export const storePromises = {
       "auto saves a new login in the keyring and clears the file; where the keyring fails it uses the file, with a warning, and leaves nothing behind that could be found later.",
     room,
   },
+  "oauth-store/older-copies-removed": {
+    promise:
+      "A login that auto saves into the file is what the next start finds: what the keyring holds of before is removed while nobody else can log in, or as soon as the keyring lets it.",
+    room,
+  },
+  "oauth-store/older-copies-told": {
+    promise: "An older copy of a login that could not be removed from the keyring is told of, once.",
+    room,
+  },
+  "oauth-store/older-copies-only": {
+    promise:
+      "What is taken back from the keyring later, without the credential's lock, is only what this process saw or wrote there: never a later login.",
+    room,
+  },
   "oauth-store/lock-is-no-keyring-error": {
     promise:
       "A lock that cannot be had, a package that is not installed or an entry that cannot be read is never taken for a keyring that has failed: the file is neither read nor written in its place.",
