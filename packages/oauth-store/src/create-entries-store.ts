@@ -1,7 +1,12 @@
 import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreReadOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
 import { entryUnder, withEntry, withoutEntry } from "./entry-name.ts";
 import { CredentialError } from "./errors.ts";
@@ -64,10 +69,10 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
     }
   }
 
-  async function settledLoad(): Promise<JsonObject | undefined> {
+  async function settledLoad(timeoutMs?: number): Promise<JsonObject | undefined> {
     const first = await load();
     // A writer that truncates in place shows half a file for a moment; under its lock there is no such moment.
-    return first === "corrupt" ? lockedLoad() : first;
+    return first === "corrupt" ? lockedLoad(timeoutMs) : first;
   }
 
   async function lockedLoad(timeoutMs?: number): Promise<JsonObject | undefined> {
@@ -79,11 +84,11 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
   return Object.freeze({
     name: storeName,
 
-    async read(key: string): Promise<JsonValue | undefined> {
-      return entryUnder(await settledLoad(), key);
+    async read(key: string, { lockTimeoutMs }: StoreReadOptions = {}): Promise<JsonValue | undefined> {
+      return entryUnder(await settledLoad(lockTimeoutMs), key);
     },
 
-    async readLocked(key: string, { lockTimeoutMs }: { lockTimeoutMs?: number | undefined } = {}) {
+    async readLocked(key: string, { lockTimeoutMs }: StoreReadOptions = {}) {
       return entryUnder(await lockedLoad(lockTimeoutMs), key);
     },
 

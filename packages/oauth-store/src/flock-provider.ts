@@ -11,6 +11,8 @@ import { assertOwnFile, assertPrivateDirectory, ensurePrivateDirectory } from ".
 
 const FIRST_POLL_MS = 1;
 const LONGEST_POLL_MS = 20;
+/** What a first try on another thread is given, also for whoever does not want to wait for the lock. */
+const SHORTEST_TRY_MS = 1000;
 
 /** Linux file systems on which flock(2) is kept by one kernel and ends with its holder. */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
@@ -68,7 +70,12 @@ async function acquire(
       const locked =
         typeof trying === "boolean"
           ? trying
-          : await within(trying, Math.max(0, leftMs()), signal, lateClose(native, descriptor));
+          : await within(
+              trying,
+              Math.max(polls === 0 ? SHORTEST_TRY_MS : 0, leftMs()),
+              signal,
+              lateClose(native, descriptor),
+            );
       if (locked === "late") {
         descriptor = -1; // Closed when the try is back.
         signal?.throwIfAborted();

@@ -2,6 +2,7 @@ import type { JsonValue } from "./credential-kind.ts";
 import type {
   CredentialStore,
   StoreChange,
+  StoreReadOptions,
   StoreRehearsalOptions,
   StoreRemoval,
   StoreUpdateOptions,
@@ -10,7 +11,14 @@ import { CredentialError, isCredentialError } from "./errors.ts";
 import { createOlderCopies } from "./older-copies.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionEvent } from "./store-resolution.ts";
-import { loadByRules, placeOf, type StoreChoice, saveByRules, savePinned } from "./store-rules.ts";
+import {
+  loadByRules,
+  lookByRules,
+  placeOf,
+  type StoreChoice,
+  saveByRules,
+  savePinned,
+} from "./store-rules.ts";
 
 export interface StoreRecipe {
   /** `auto`: the keyring, and the file where the keyring has no entry or cannot be used. */
@@ -70,7 +78,12 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
     name: mode,
     resolution: (key: string) => pins.get(key),
 
-    async read(key: string): Promise<JsonValue | undefined> {
+    async read(key: string, options?: StoreReadOptions): Promise<JsonValue | undefined> {
+      if (options?.lockTimeoutMs !== undefined) {
+        const pinned = pins.get(key);
+        if (!pinned) return lookByRules(choice, key, options);
+        return readPinned(placeOf(choice, pinned), pinned, key, options);
+      }
       // Whoever began it hears how it went; here it only matters that it is over. No await between that and our own.
       for (let saving = saves.get(key); saving; saving = saves.get(key)) await saving.catch(() => {});
       const place = pins.get(key);
@@ -136,9 +149,10 @@ async function readPinned(
   store: CredentialStore,
   place: ResolvedPlace,
   key: string,
+  options?: StoreReadOptions,
 ): Promise<JsonValue | undefined> {
   try {
-    return await store.read(key);
+    return await store.read(key, options);
   } catch (error) {
     if (place === "file" || !isCredentialError(error)) throw error;
     const { code, retry, retryAtMs, reason } = error;

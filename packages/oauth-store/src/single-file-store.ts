@@ -2,7 +2,12 @@ import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreReadOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { syncDirectory } from "./descriptor.ts";
 import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
@@ -56,11 +61,11 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
   return Object.freeze({
     name: "file",
 
-    async read(): Promise<JsonValue | undefined> {
+    async read(_key: string, { lockTimeoutMs }: StoreReadOptions = {}): Promise<JsonValue | undefined> {
       const file = targetOf(path);
       const first = await load(file);
       if (first !== CORRUPT) return first;
-      const second = await locked(file, () => load(file));
+      const second = await locked(file, () => load(file), lockTimeoutMs);
       if (second === CORRUPT) throw corrupt(path);
       return second;
     },

@@ -1,5 +1,10 @@
 import type { JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreReadOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { CredentialError, type CredentialErrorCode, isCredentialError } from "./errors.ts";
 import { isKeyringAbsent } from "./keyring-failure.ts";
 import type { OlderCopies } from "./older-copies.ts";
@@ -35,17 +40,32 @@ const KEYRING_CANNOT_SAVE: ReadonlySet<CredentialErrorCode> = new Set([
   "ERR_OAUTH_STORE_TOO_LARGE",
 ]);
 
+/** Finds a credential that has no place yet, as far as that can be told without a lock; decides and tells nothing. */
+export function lookByRules(
+  choice: StoreChoice,
+  key: string,
+  options: StoreReadOptions,
+): Promise<JsonValue | undefined> {
+  const quiet = { ...choice, pin: () => {}, fellBack: () => {} };
+  return loadByRules(quiet, key, options);
+}
+
 /** Finds a credential that has no place yet, and pins where it is. Nothing found pins nothing. */
-export async function loadByRules(choice: StoreChoice, key: string): Promise<JsonValue | undefined> {
+export async function loadByRules(
+  choice: StoreChoice,
+  key: string,
+  looking?: StoreReadOptions,
+): Promise<JsonValue | undefined> {
   const { mode, file, pin } = choice;
   if (mode !== "auto") {
-    const entry = await placeOf(choice, mode).read(key);
+    const entry = await placeOf(choice, mode).read(key, looking);
     if (entry !== undefined) pin(key, mode, "configured_load");
     return entry;
   }
   let failure: CredentialError | undefined;
   try {
-    const kept = await readSurely(placeOf(choice, "keyring"), key);
+    const store = placeOf(choice, "keyring");
+    const kept = await (looking ? store.read(key, looking) : readSurely(store, key));
     if (kept !== undefined) {
       pin(key, "keyring", "auto_load_keyring");
       return kept;
@@ -57,7 +77,7 @@ export async function loadByRules(choice: StoreChoice, key: string): Promise<Jso
   }
   let entry: JsonValue | undefined;
   try {
-    entry = await file.read(key);
+    entry = await file.read(key, looking);
   } catch (error) {
     throw failure ? neither(failure, error) : error;
   }

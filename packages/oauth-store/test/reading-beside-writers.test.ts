@@ -1,0 +1,136 @@
+import { writeFile } from "node:fs/promises";
+import { proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type CredentialStore,
+  createSingleFileStore,
+  flockProvider,
+  type HeldLock,
+  oauthCredential,
+  resolveCredentialStore,
+  type StoreResolutionEvent,
+} from "../src/index.ts";
+import { encryptedFile } from "./support/encrypted-file.ts";
+import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
+import { plainFile } from "./support/plain-file.ts";
+
+const HALF = '{"mock|0123';
+const BUSY = { code: "ERR_OAUTH_STORE_LOCK_TIMEOUT", permanent: false };
+/** A wait for the lock would last for a minute. */
+const atOnce = (...ids: Parameters<typeof proves>) => ({ ...proves(...ids), timeout: 20_000 });
+
+let home: TemporaryHome;
+let held: HeldLock | undefined;
+beforeEach(async () => {
+  home = await temporaryHome();
+});
+afterEach(async () => {
+  held?.release();
+  held = undefined;
+  await home.remove();
+});
+
+const entry = (accessToken: string) => oauthCredential.serialize(credentialOf({ accessToken }, 3_600_000));
+const save = (store: CredentialStore, accessToken: string) =>
+  store.update(KEY, () => ({ write: entry(accessToken) }));
+async function keep(name: string): Promise<void> {
+  held = await flockProvider().acquire(home.file("locks", name));
+}
+
+const kinds = [
+  {
+    kind: "aggregate",
+    name: ".credentials.json",
+    lock: "file-store.lock",
+    open: () => plainFile.open(home.path),
+  },
+  {
+    kind: "encrypted",
+    name: "credentials.enc",
+    lock: "secrets-store.lock",
+    open: () => encryptedFile.open(home.path),
+  },
+  {
+    kind: "single",
+    name: "auth.json",
+    lock: "single.lock",
+    open: () =>
+      createSingleFileStore({ path: home.file("auth.json"), lockPaths: [home.file("locks", "single.lock")] }),
+  },
+];
+
+describe.each(kinds)("half a file whose lock somebody keeps: $kind", ({ name, lock, open }) => {
+  it(
+    "is told of as unreadable, and as what may be busy",
+    atOnce("oauth-store/reading-takes-no-lock"),
+    async () => {
+      await writeFile(home.file(name), HALF, { mode: 0o600 });
+      await keep(lock);
+      const session = memorySetting({ store: open(), home: home.path }).session();
+      expect(await session.status()).toEqual({ state: "corrupt", expired: false, failure: BUSY });
+      expect((await session.explain()).verdict).toBe("corrupt");
+    },
+  );
+
+  it(
+    "does not keep a session from telling what it holds",
+    atOnce("oauth-store/reading-takes-no-lock"),
+    async () => {
+      await save(open(), "valid");
+      const session = memorySetting({ store: open(), home: home.path }).session();
+      const handle = await session.ensureFresh();
+      await writeFile(home.file(name), HALF, { mode: 0o600 });
+      await keep(lock);
+      expect(await session.status()).toEqual({ state: "usable", handle, expired: false, failure: BUSY });
+    },
+  );
+});
+
+describe("auto, with an encrypted file that is not there and whose lock somebody keeps", () => {
+  const events: StoreResolutionEvent[] = [];
+  const auto = () =>
+    resolveCredentialStore({
+      mode: "auto",
+      keyring: encryptedFile.open(home.path),
+      file: plainFile.open(home.path),
+      onEvent: (event) => events.push(event),
+    });
+
+  it(
+    "shows nobody's login as none, and the file's as it is, and decides nothing by that",
+    atOnce("oauth-store/reading-takes-no-lock", "oauth-store/decided-once"),
+    async () => {
+      await keep("secrets-store.lock");
+      const store = auto();
+      const session = memorySetting({ store, home: home.path }).session();
+      expect((await session.status()).state).toBe("absent");
+      expect((await session.explain()).verdict).toBe("never-logged-in");
+      await save(plainFile.open(home.path), "valid");
+      expect((await session.status()).handle?.view.accessToken).toBe("valid");
+      expect((await session.explain()).verdict).toBe("working");
+      expect(store.resolution(KEY)).toBeUndefined();
+      expect(events).toEqual([]);
+    },
+  );
+
+  it(
+    "is looked at beside a read and a login that wait for the lock",
+    atOnce("oauth-store/reading-takes-no-lock"),
+    async () => {
+      await save(plainFile.open(home.path), "valid");
+      await keep("secrets-store.lock");
+      const waiting: Promise<unknown>[] = [];
+      for (const wait of [
+        (store: CredentialStore) => store.read(KEY),
+        (store: CredentialStore) => save(store, "new"),
+      ]) {
+        const store = auto();
+        waiting.push(wait(store));
+        const session = memorySetting({ store, home: home.path }).session();
+        expect((await session.status()).handle?.view.accessToken).toBe("valid");
+      }
+      held?.release();
+      await Promise.all(waiting);
+    },
+  );
+});
