@@ -65,7 +65,8 @@ async function acquire(
   const leftMs = () => deadlineMs - performance.now();
   let descriptor = openLockFile(path);
   try {
-    for (let polls = 0; ; ) {
+    let contended = false;
+    for (let polls = 0; ; polls += 1) {
       const trying = tryLock(descriptor, path);
       const locked =
         typeof trying === "boolean"
@@ -88,12 +89,13 @@ async function acquire(
         closeSync(descriptor);
         descriptor = -1;
         descriptor = openLockFile(path);
-        continue;
       }
       if (leftMs() <= 0) throw notFree(path, timeoutMs);
-      if (polls === 0) onContention?.();
+      if (!locked && !contended) {
+        contended = true;
+        onContention?.();
+      }
       const pollMs = Math.min(FIRST_POLL_MS * 1.5 ** polls, LONGEST_POLL_MS) * (0.5 + Math.random());
-      polls += 1;
       await pause(Math.min(pollMs, leftMs()), signal);
     }
   } catch (error) {
