@@ -1,4 +1,5 @@
 import { createSecretKey, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import { createEntriesStore, printEntries } from "./create-entries-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import { decryptText, type EncryptedText, encryptText, parseEncrypted } from "./encrypted-text.ts";
@@ -13,7 +14,10 @@ export interface EncryptedFileStoreOptions {
   readonly path: string;
   /** The lock that every program writing this file takes for its whole read-modify-write. */
   readonly lockPath: string;
-  /** Where the key is. It is made, there, when the first credential is saved. */
+  /**
+   * Where the key is. It is made, there, when the first credential is saved. Files that share one in the keyring have
+   * their locks in one directory.
+   */
   readonly key: EncryptionKeyPlace;
   /** @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
@@ -28,7 +32,7 @@ const MAX_DEPTH = 256;
  */
 export function createEncryptedFileStore(options: EncryptedFileStoreOptions): CredentialStore {
   const { path, lockPath, key: place, locks = flockProvider() } = options;
-  const source = encryptionKeySource(place);
+  const source = encryptionKeySource(place, { locks, lockDirectory: dirname(lockPath) });
   let known: EncryptionKey | undefined;
 
   async function keyFor(envelope: EncryptedText): Promise<EncryptionKey> {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
 import type {
@@ -11,6 +10,7 @@ import { CredentialError } from "./errors.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import { createKeyringAccess } from "./keyring-access.ts";
+import { keyringLockName } from "./keyring-lock-name.ts";
 import type { KeyringProvider } from "./keyring-provider.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { systemKeyring } from "./system-keyring.ts";
@@ -66,10 +66,9 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   const untilMs = () => performance.now() + timeoutMs;
 
   function lock(key: string, lockTimeoutMs = 60_000) {
-    const name = createHash("sha256")
-      .update(JSON.stringify([service, account(key)]))
-      .digest("hex");
-    return locks.acquire(join(lockDirectory, `keyring-${name}.lock`), { timeoutMs: lockTimeoutMs });
+    return locks.acquire(join(lockDirectory, keyringLockName(service, account(key))), {
+      timeoutMs: lockTimeoutMs,
+    });
   }
 
   async function load(key: string, deadlineMs: number): Promise<JsonValue | undefined> {

@@ -49,6 +49,11 @@ export const storePromises = {
     promise: "An encrypted file shows no credential, and opens for whoever has its key and for nobody else.",
     room,
   },
+  "oauth-store/one-shared-key": {
+    promise:
+      "Encrypted files that share a key are never written with two, also when all are first written at once.",
+    room,
+  },
   "oauth-store/undecryptable": {
     promise:
       "An encrypted file that does not open is its own error: never taken for absent, written over, moved aside or given a new key.",
