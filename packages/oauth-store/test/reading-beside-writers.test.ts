@@ -108,6 +108,10 @@ describe("auto, with an encrypted file that is not there and whose lock somebody
       await save(plainFile.open(home.path), "valid");
       expect((await session.status()).handle?.view.accessToken).toBe("valid");
       expect((await session.explain()).verdict).toBe("working");
+      held?.release();
+      await save(encryptedFile.open(home.path), "in the encrypted file");
+      await keep("secrets-store.lock");
+      expect((await session.status()).handle?.view.accessToken).toBe("in the encrypted file");
       expect(store.resolution(KEY)).toBeUndefined();
       expect(events).toEqual([]);
     },

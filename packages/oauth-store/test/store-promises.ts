@@ -92,6 +92,11 @@ export const storePromises = {
       "A process killed between any two steps of a store's write leaves a store that can be read, its entry as it was or as it was to be, and every other entry untouched.",
     room,
   },
+  "oauth-store/durable-removal": {
+    promise:
+      "A removed file, and one moved aside, is durably gone before the change is over, and before anything is written in its place.",
+    room,
+  },
   "oauth-store/lock-timeout-named": {
     promise:
       "A lock that is kept past the limit ends in an error that names its path, and nothing has changed.",
