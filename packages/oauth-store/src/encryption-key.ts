@@ -109,7 +109,7 @@ function inKeyring(place: KeyringKeyPlace, lockDirectory: string): KeyText {
     lockPath: join(lockDirectory, keyringLockName(service, account)),
     read: () => access.get(account, untilMs()),
     write: (text, faultPoint) => access.set(account, text, untilMs(), faultPoint),
-    settled: () => access.settled(),
+    settled: () => access.settled(account),
   };
 }
 

@@ -111,8 +111,8 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
         }
         await faultPoint?.("keyring/written");
       } finally {
-        // A write that was given up may still land: until it has, nobody writes.
-        const settled = access.settled();
+        // A write that was given up may still land: until it has, nobody writes this entry.
+        const settled = access.settled(account(key));
         if (settled) void settled.then(() => held.release());
         else held.release();
       }
