@@ -8,7 +8,7 @@ import type {
 } from "./credential-store.ts";
 import { CredentialError } from "./errors.ts";
 import { flockProvider } from "./flock-provider.ts";
-import { parseJsonText } from "./json-text.ts";
+import { parseJsonText, printJsonText } from "./json-text.ts";
 import { createKeyringAccess } from "./keyring-access.ts";
 import { keyringLockName } from "./keyring-lock-name.ts";
 import type { KeyringProvider } from "./keyring-provider.ts";
@@ -71,11 +71,11 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
     });
   }
 
-  async function load(key: string, deadlineMs: number): Promise<JsonValue | undefined> {
+  async function load(key: string, deadlineMs: number): Promise<Loaded | undefined> {
     const text = await access.get(account(key), deadlineMs);
     if (text === undefined) return undefined;
     try {
-      return format.unpack(parseJsonText(text, { maxDepth: MAX_DEPTH }));
+      return { entry: format.unpack(parseJsonText(text, { maxDepth: MAX_DEPTH })), text };
     } catch {
       throw corrupt(); // What it was is of no use to anybody, and may quote a secret.
     }
@@ -84,7 +84,9 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   return Object.freeze({
     name: "keyring",
 
-    read: (key: string) => load(key, untilMs()),
+    async read(key: string): Promise<JsonValue | undefined> {
+      return (await load(key, untilMs()))?.entry;
+    },
 
     async update(
       key: string,
@@ -101,12 +103,12 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
           await access.remove(account(key), deadlineMs, faultPoint);
           return undefined;
         });
-        const decided = await change(current);
+        const decided = await change(current?.entry);
         if (decided === "keep") return;
         await faultPoint?.("store/decided");
         if (decided === "remove") await access.remove(account(key), deadlineMs, faultPoint);
         else {
-          const text = pack(format, decided.write, maxValueBytes);
+          const text = pack(format, decided.write, maxValueBytes, current?.text);
           await access.set(account(key), text, deadlineMs, faultPoint);
         }
         await faultPoint?.("keyring/written");
@@ -132,15 +134,26 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   });
 }
 
+interface Loaded {
+  readonly entry: JsonValue;
+  /** As it is written there. */
+  readonly text: string;
+}
+
 const AS_IT_IS: EntryFormat = Object.freeze({
   pack: (entry: JsonValue) => entry,
   unpack: (value: JsonValue) => value,
 });
 
-function pack(format: EntryFormat, entry: JsonValue, maxValueBytes: number | undefined): string {
+function pack(
+  format: EntryFormat,
+  entry: JsonValue,
+  maxValueBytes: number | undefined,
+  before?: string,
+): string {
   let text: string;
   try {
-    text = JSON.stringify(format.pack(entry));
+    text = printJsonText(format.pack(entry), { maxDepth: MAX_DEPTH, before });
   } catch {
     throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", "the entry is nested too deeply");
   }

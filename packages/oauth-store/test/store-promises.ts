@@ -73,6 +73,16 @@ export const storePromises = {
       "A read that meets half a file, and a removal, wait for the writer that has the lock and then see what it wrote.",
     room,
   },
+  "oauth-store/numbers-kept": {
+    promise:
+      "A number that another program wrote stays as it wrote it, digit for digit, in every entry and member that is not changed.",
+    room,
+  },
+  "oauth-store/readable-again": {
+    promise:
+      "What could be written and never read again, too large or too deep, is refused before anything is written, in a rehearsal too.",
+    room,
+  },
   "oauth-store/entry-found": {
     promise:
       "In a shared file a credential is found under its key or by the server's name and URL in it; an executor's entry of the same server is another credential, and a removal leaves nothing that could be found in its place.",
