@@ -52,6 +52,8 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
   const keyringBackend = recipe.keyringBackend ?? keyring?.name ?? "none";
   const emit = emitterOf(recipe.onEvent);
   const pins = new Map<string, ResolvedPlace>();
+  /** Failures of the keyring that were told of, by key: whoever asks again and again hears of each once. */
+  const told = new Map<string, Set<string>>();
   /** Decisions under way, for those who come meanwhile. */
   const loads = new Map<string, Promise<JsonValue | undefined>>();
   const saves = new Map<string, Promise<void>>();
@@ -69,7 +71,11 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
       pins.set(key, place);
       emit({ type: "resolved", key, mode, keyringBackend, place, reason });
     },
-    fellBack: (key, during, { code, reason }) => emit({ type: "fallback", key, during, code, reason }),
+    fellBack(key, during, { code, reason }) {
+      const codes = told.get(key) ?? new Set();
+      if (!codes.has(code)) emit({ type: "fallback", key, during, code, reason });
+      told.set(key, codes.add(code));
+    },
   };
 
   const underWay = (key: string) => loads.get(key) ?? saves.get(key);
@@ -127,7 +133,10 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
           else failures.push({ store: store.name, code });
         }
       }
-      if (failures.length === 0) pins.delete(key);
+      if (failures.length === 0) {
+        pins.delete(key);
+        told.delete(key);
+      }
       return { removed, failures };
     },
   });

@@ -298,7 +298,7 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
         expect(store.resolution(KEY)).toBe("file");
         expect((await stored())?.accessToken).toBe(issued.accessToken);
         expect(events.slice(-3)).toMatchObject([
-          { type: "fallback", during: "save", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
+          { type: "fallback", during: "load", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
           { type: "resolved", place: "file", reason: "auto_save_file_keyring_error" },
           { type: "leftover", store: "keyring", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
         ]);

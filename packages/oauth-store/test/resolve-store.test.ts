@@ -103,6 +103,32 @@ describe(resolveCredentialStore, () => {
       },
     );
 
+    it(
+      "warns of each failure of the keyring once, however often it is asked, and anew after a logout",
+      proves("oauth-store/auto-load"),
+      async () => {
+        const store = resolved();
+        const warned = () => events.splice(0).map((event) => [event.key, "code" in event && event.code]);
+        const [absent, locked] = ["UNAVAILABLE", "LOCKED"].map((name) => `ERR_OAUTH_STORE_KEYRING_${name}`);
+        scripted.failWith(noBus);
+        for (let reads = 0; reads < 3; reads += 1) await store.read(KEY);
+        await store.read("other|0");
+        expect(warned()).toEqual([
+          [KEY, absent],
+          ["other|0", absent],
+        ]);
+        scripted.failWith(dismissed);
+        for (let reads = 0; reads < 3; reads += 1)
+          await expect(store.read(KEY)).rejects.toEqual(code("KEYRING_LOCKED"));
+        expect(warned()).toEqual([[KEY, locked]]);
+        scripted.failWith(undefined);
+        await store.removeEverywhere?.(KEY);
+        scripted.failWith(noBus);
+        await store.read(KEY);
+        expect(warned()).toEqual([[KEY, absent]]);
+      },
+    );
+
     it("names both where both fail, and decides nothing", proves("oauth-store/auto-load"), async () => {
       await writeFile(home.file(".credentials.json"), "broken", { mode: 0o600 });
       scripted.failWith(noBus);
