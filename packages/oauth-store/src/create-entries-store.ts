@@ -1,5 +1,6 @@
 import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { canCreateIn } from "./can-create-in.ts";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
 import type {
   CredentialStore,
@@ -96,7 +97,14 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
     },
 
     async readLocked(key: string, { lockTimeoutMs }: StoreReadOptions = {}) {
-      return entryUnder((await lockedLoad(lockTimeoutMs))?.entries, key);
+      try {
+        return entryUnder((await lockedLoad(lockTimeoutMs))?.entries, key);
+      } catch (error) {
+        // Where this user can write nothing, no writer of theirs is about to make the file that is not there.
+        if (isNotWritable(error) && !canCreateIn(dirname(path)) && (await load()) === undefined)
+          return undefined;
+        throw error;
+      }
     },
 
     async update(
@@ -146,6 +154,10 @@ async function removeFile(path: string, faultPoint: FaultPoint): Promise<void> {
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+function isNotWritable(error: unknown): boolean {
+  return error instanceof CredentialError && error.code === "ERR_OAUTH_STORE_NOT_WRITABLE";
 }
 
 function corrupt(path: string): CredentialError {

@@ -54,7 +54,7 @@ export interface CredentialStore {
   rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void>;
   /**
    * Reads under the store's own lock: what a writer is just about to save is waited for. Throws when there is no
-   * lock to be had. @defaultValue the store has no lock that reading could take
+   * lock to be had, except for a file that is not there where this user could not make one. @defaultValue the store has no lock that reading could take
    */
   readLocked?(key: string, options?: StoreReadOptions): Promise<JsonValue | undefined>;
   /**
