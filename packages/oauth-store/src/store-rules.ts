@@ -136,11 +136,12 @@ export async function savePinned(
 ): Promise<void> {
   const saving = watch(change);
   await placeOf(choice, place).update(key, saving.change, options);
+  if (!saving.written) return;
   // A login: a copy in the other store is older now, whoever wrote it.
   const isLogin = options?.quarantine === true;
   if (place === "keyring" && isLogin) return clearFile(choice, key);
   const { mode, olderCopies } = choice;
-  if (mode !== "auto" || !saving.written || !olderCopies) return;
+  if (mode !== "auto" || !olderCopies) return;
   if (isLogin || olderCopies.isOwed(key)) await olderCopies.remove(key);
 }
 

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -6,6 +6,7 @@ import {
   createSingleFileStore,
   flockProvider,
   type HeldLock,
+  type LockProvider,
   oauthCredential,
   resolveCredentialStore,
   type StoreResolutionEvent,
@@ -42,24 +43,28 @@ const kinds = [
     kind: "aggregate",
     name: ".credentials.json",
     lock: "file-store.lock",
-    open: () => plainFile.open(home.path),
+    open: (locks?: LockProvider) => plainFile.open(home.path, locks),
   },
   {
     kind: "encrypted",
     name: "credentials.enc",
     lock: "secrets-store.lock",
-    open: () => encryptedFile.open(home.path),
+    open: (locks?: LockProvider) => encryptedFile.open(home.path, locks),
   },
   {
     kind: "single",
     name: "auth.json",
     lock: "single.lock",
-    open: () =>
-      createSingleFileStore({ path: home.file("auth.json"), lockPaths: [home.file("locks", "single.lock")] }),
+    open: (locks?: LockProvider) =>
+      createSingleFileStore({
+        path: home.file("auth.json"),
+        lockPaths: [home.file("locks", "single.lock")],
+        locks,
+      }),
   },
 ];
 
-describe.each(kinds)("half a file whose lock somebody keeps: $kind", ({ name, lock, open }) => {
+describe.each(kinds)("half a file whose lock somebody keeps: $kind", ({ kind, name, lock, open }) => {
   it(
     "is told of as unreadable, and as what may be busy",
     atOnce("oauth-store/reading-takes-no-lock"),
@@ -82,6 +87,40 @@ describe.each(kinds)("half a file whose lock somebody keeps: $kind", ({ name, lo
       await writeFile(home.file(name), HALF, { mode: 0o600 });
       await keep(lock);
       expect(await session.status()).toEqual({ state: "usable", handle, expired: false, failure: BUSY });
+    },
+  );
+
+  it(
+    "is not moved aside by a login, which waits for its writer and keeps what that wrote",
+    proves("oauth-store/corrupt-store", "oauth-store/contending-writers"),
+    async () => {
+      const other = kind === "single" ? KEY : "other|1";
+      await open().update(other, () => ({ write: "the other's" }));
+      const whole = await readFile(home.file(name), "utf8");
+      await keep(lock);
+      await writeFile(home.file(name), whole.slice(0, whole.length / 2));
+      const waits = Promise.withResolvers<void>();
+      const real = flockProvider();
+      const telling: LockProvider = {
+        ...real,
+        acquire: (path, options) => real.acquire(path, { ...options, onContention: waits.resolve }),
+      };
+      let seen: unknown;
+      const login = open(telling).update(
+        KEY,
+        (current) => {
+          seen = current;
+          return { write: "mine" };
+        },
+        { quarantine: true },
+      );
+      await waits.promise;
+      await writeFile(home.file(name), whole);
+      held?.release();
+      await login;
+      expect((await readdir(home.path)).filter((one) => one.includes(".corrupt-"))).toEqual([]);
+      expect(await open().read(KEY)).toBe("mine");
+      expect(kind === "single" ? seen : await open().read(other)).toBe("the other's");
     },
   );
 });

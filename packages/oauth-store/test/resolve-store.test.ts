@@ -193,6 +193,13 @@ describe(resolveCredentialStore, () => {
       expect(told()).toEqual(["auto_save_keyring"]);
     });
 
+    it("clears the file in the mode keyring too", proves("oauth-store/auto-save"), async () => {
+      await put(file, "older");
+      await put(resolved({ mode: "keyring" }), "new");
+      expect(await keyring.read(KEY)).toBe("new");
+      expect(await file.read(KEY)).toBeUndefined();
+    });
+
     it.each([
       ["noBus", noBus, ["fallback", "resolved"]],
       ["dismissed", dismissed, ["fallback", "resolved", "leftover"]],
@@ -377,6 +384,25 @@ describe(resolveCredentialStore, () => {
         await session.settle();
         expect((await setting.stored())?.accessToken).toBe("new");
         await session[Symbol.asyncDispose]();
+      },
+    );
+
+    it.each(["auto", "keyring"] as const)(
+      "a login clears a copy in the file that came there since, and a refresh does not look there: %s",
+      proves("oauth-store/auto-save", "oauth-store/pinned"),
+      async (mode) => {
+        await put(keyring, "K");
+        const store = resolved({ mode });
+        expect(await store.read(KEY)).toBe("K");
+        await put(file, "of another process, which had no keyring");
+        fileReads = 0;
+        await put(store, "refreshed");
+        expect(fileReads).toBe(0);
+        expect(await file.read(KEY)).toBe("of another process, which had no keyring");
+        await store.update(KEY, () => ({ write: "login" }), { quarantine: true });
+        expect(await keyring.read(KEY)).toBe("login");
+        expect(await file.read(KEY)).toBeUndefined();
+        expect(events.map(({ type }) => type)).toEqual(["resolved"]);
       },
     );
 
