@@ -1,9 +1,10 @@
-import { createEntriesStore, printEntries } from "./create-entries-store.ts";
+import { createEntriesStore } from "./create-entries-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import { isJsonObject } from "./entry-name.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";
+import { printForFile } from "./print-for-file.ts";
 
 /** Where the file and its lock are: the same for all programs that share it. */
 export interface AggregateFileStoreOptions {
@@ -33,13 +34,13 @@ export function createAggregateFileStore(options: AggregateFileStoreOptions): Cr
     codec: {
       decode(text) {
         try {
-          const parsed = parseJsonText(text, { maxDepth: MAX_DEPTH });
-          return isJsonObject(parsed) ? parsed : "corrupt";
+          const entries = parseJsonText(text, { maxDepth: MAX_DEPTH });
+          return isJsonObject(entries) ? { entries, text } : "corrupt";
         } catch {
           return "corrupt"; // What it was is of no use to anybody, and may quote a secret.
         }
       },
-      encode: (entries) => printEntries(entries, path),
+      encode: (entries, { before }) => printForFile(entries, path, { maxDepth: MAX_DEPTH, before }),
     },
   });
 }

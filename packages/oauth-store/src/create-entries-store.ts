@@ -1,9 +1,11 @@
 import { unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { canCreateIn } from "./can-create-in.ts";
 import type { JsonObject, JsonValue } from "./credential-kind.ts";
 import type {
   CredentialStore,
   StoreChange,
+  StoreReadOptions,
   StoreRehearsalOptions,
   StoreUpdateOptions,
 } from "./credential-store.ts";
@@ -13,21 +15,28 @@ import { CredentialError } from "./errors.ts";
 import { fileError } from "./file-error.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { moveAside } from "./move-aside.ts";
-import { MAX_FILE_BYTES, readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
+import { readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
 
 type FaultPoint = StoreUpdateOptions["faultPoint"];
 
+interface DecodedEntries {
+  readonly entries: JsonObject;
+  /** Their JSON as it was. */
+  readonly text: string;
+}
+
 /** How the entries stand in the file. */
 interface EntriesCodec {
   /** `"corrupt"` for what cannot be the file; throws `CredentialError` for what may be it and cannot be opened. */
-  decode(text: string): JsonObject | "corrupt" | Promise<JsonObject | "corrupt">;
-  /** Throws `CredentialError`. `first`: there is no file yet. */
+  decode(text: string): DecodedEntries | "corrupt" | Promise<DecodedEntries | "corrupt">;
+  /** Throws `CredentialError`. */
   encode(
     entries: JsonObject,
     how: {
-      readonly first: boolean;
+      /** The JSON that is there; undefined when there is no file yet. */
+      readonly before: string | undefined;
       readonly rehearsal: boolean;
       readonly faultPoint?: FaultPoint;
     },
@@ -52,7 +61,7 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
   const { name: storeName, path, lockPath, locks, codec } = options;
 
   /** The entries, or why there are none. */
-  async function load(): Promise<JsonObject | undefined | "corrupt"> {
+  async function load(): Promise<DecodedEntries | undefined | "corrupt"> {
     const text = await readUpToLimit(path);
     if (text === TOO_LARGE) return "corrupt";
     return text === undefined ? undefined : codec.decode(text);
@@ -69,13 +78,13 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
     }
   }
 
-  async function settledLoad(): Promise<JsonObject | undefined> {
+  async function settledLoad(timeoutMs?: number): Promise<DecodedEntries | undefined> {
     const first = await load();
     // A writer that truncates in place shows half a file for a moment; under its lock there is no such moment.
-    return first === "corrupt" ? lockedLoad() : first;
+    return first === "corrupt" ? lockedLoad(timeoutMs) : first;
   }
 
-  async function lockedLoad(timeoutMs?: number): Promise<JsonObject | undefined> {
+  async function lockedLoad(timeoutMs?: number): Promise<DecodedEntries | undefined> {
     const loaded = await locked(load, timeoutMs);
     if (loaded === "corrupt") throw corrupt(path);
     return loaded;
@@ -84,12 +93,19 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
   return Object.freeze({
     name: storeName,
 
-    async read(key: string): Promise<JsonValue | undefined> {
-      return entryUnder(await settledLoad(), key);
+    async read(key: string, { lockTimeoutMs }: StoreReadOptions = {}): Promise<JsonValue | undefined> {
+      return entryUnder((await settledLoad(lockTimeoutMs))?.entries, key);
     },
 
-    async readLocked(key: string, { lockTimeoutMs }: { lockTimeoutMs?: number | undefined } = {}) {
-      return entryUnder(await lockedLoad(lockTimeoutMs), key);
+    async readLocked(key: string, { lockTimeoutMs }: StoreReadOptions = {}) {
+      try {
+        return entryUnder((await lockedLoad(lockTimeoutMs))?.entries, key);
+      } catch (error) {
+        // Where this user can write nothing, no writer of theirs is about to make the file that is not there.
+        if (isNotWritable(error) && !canCreateIn(dirname(path)) && (await load()) === undefined)
+          return undefined;
+        throw error;
+      }
     },
 
     async update(
@@ -106,7 +122,7 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
           await moveAside(path, faultPoint);
           loaded = undefined;
         }
-        const entries = loaded ?? {};
+        const entries = loaded?.entries ?? {};
         const decided = await change(entryUnder(entries, key));
         if (decided === "keep") return;
         await faultPoint?.("store/decided");
@@ -114,9 +130,7 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
         const next =
           decided === "remove" ? withoutEntry(entries, key) : withEntry(entries, key, decided.write);
         if (Object.keys(next).length > 0) {
-          const first = loaded === undefined;
-          const text = await codec.encode(next, { first, rehearsal: false, faultPoint });
-          assertReadable(text, path);
+          const text = await codec.encode(next, { before: loaded?.text, rehearsal: false, faultPoint });
           await writeFileAtomic(path, text, { faultPoint });
         } else if (loaded !== undefined) await removeFile(path, faultPoint);
         await faultPoint?.("store/changed");
@@ -126,29 +140,10 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
     async rehearse(key: string, entry: JsonValue, { faultPoint }: StoreRehearsalOptions = {}): Promise<void> {
       ensurePrivateDirectory(dirname(path));
       const loaded = await settledLoad();
-      const entries = loaded ?? {};
-      const next = withEntry(entries, key, entry);
-      const text = await codec.encode(next, { first: loaded === undefined, rehearsal: true });
-      assertReadable(text, path);
+      const next = withEntry(loaded?.entries ?? {}, key, entry);
+      const text = await codec.encode(next, { before: loaded?.text, rehearsal: true });
       await rehearseFileWrite(path, text, { faultPoint });
     },
-  });
-}
-
-/** The text of the entries. */
-export function printEntries(entries: JsonObject, path: string): string {
-  try {
-    return JSON.stringify(entries);
-  } catch {
-    throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", `${path} cannot be written: nested too deeply`);
-  }
-}
-
-/** What could be written and never read again is not written. */
-function assertReadable(text: string, path: string): void {
-  if (Buffer.byteLength(text) <= MAX_FILE_BYTES) return;
-  throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", `${path} would grow too large`, {
-    reason: "too-large",
   });
 }
 
@@ -160,6 +155,10 @@ async function removeFile(path: string, faultPoint: FaultPoint): Promise<void> {
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+function isNotWritable(error: unknown): boolean {
+  return error instanceof CredentialError && error.code === "ERR_OAUTH_STORE_NOT_WRITABLE";
 }
 
 function corrupt(path: string): CredentialError {

@@ -16,6 +16,15 @@ export interface StoreUpdateOptions {
   readonly faultPoint?: ((name: string) => void | Promise<void>) | undefined;
 }
 
+/** How long a read may wait. */
+export interface StoreReadOptions {
+  /**
+   * Longest wait where a read needs the store's lock; at 0 it is tried once, and somebody else's is
+   * `ERR_OAUTH_STORE_LOCK_TIMEOUT`. A store that is one of several decides nothing in such a read. @defaultValue 60_000
+   */
+  readonly lockTimeoutMs?: number | undefined;
+}
+
 /** What a rehearsal is to leave out. */
 export interface StoreRehearsalOptions {
   /** How many bytes of the entry are there only to make it long; a store with a hard limit leaves them out. */
@@ -37,7 +46,7 @@ export interface CredentialStore {
   /** For reports: `"file"`, `"memory"`. */
   readonly name: string;
   /** The entry, or undefined when there is none. Throws `CredentialError` when that cannot be told. */
-  read(key: string): Promise<JsonValue | undefined>;
+  read(key: string, options?: StoreReadOptions): Promise<JsonValue | undefined>;
   /**
    * Changes one entry under the store's own lock: `change` sees what is there and says what shall be. When this
    * resolves, the change is durable; every other entry is as it was.
@@ -51,12 +60,9 @@ export interface CredentialStore {
   rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void>;
   /**
    * Reads under the store's own lock: what a writer is just about to save is waited for. Throws when there is no
-   * lock to be had. @defaultValue the store has no lock that reading could take
+   * lock to be had, except for a file that is not there where this user could not make one. @defaultValue the store has no lock that reading could take
    */
-  readLocked?(
-    key: string,
-    options?: Pick<StoreUpdateOptions, "lockTimeoutMs">,
-  ): Promise<JsonValue | undefined>;
+  readLocked?(key: string, options?: StoreReadOptions): Promise<JsonValue | undefined>;
   /**
    * Removes the entry from every place it may stand, and goes on after a failure.
    * @defaultValue there is one place, and `update` removes it

@@ -1,5 +1,6 @@
 import { createSecretKey, randomBytes } from "node:crypto";
-import { createEntriesStore, printEntries } from "./create-entries-store.ts";
+import { dirname } from "node:path";
+import { createEntriesStore } from "./create-entries-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import { decryptText, type EncryptedText, encryptText, parseEncrypted } from "./encrypted-text.ts";
 import { type EncryptionKey, type EncryptionKeyPlace, encryptionKeySource } from "./encryption-key.ts";
@@ -8,6 +9,7 @@ import { CredentialError } from "./errors.ts";
 import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { LockProvider } from "./lock-provider.ts";
+import { assertFileSize, printForFile } from "./print-for-file.ts";
 
 /** Where the file, its lock and its key are: the same for all programs that share it. */
 export interface EncryptedFileStoreOptions {
@@ -15,7 +17,10 @@ export interface EncryptedFileStoreOptions {
   readonly path: string;
   /** The lock that every program writing this file takes for its whole read-modify-write. */
   readonly lockPath: string;
-  /** Where the key is. It is made, there, when the first credential is saved. */
+  /**
+   * Where the key is. It is made, there, when the first credential is saved. Files that share one in the keyring have
+   * their locks in one directory.
+   */
   readonly key: EncryptionKeyPlace;
   /** What takes that lock. @defaultValue flockProvider() */
   readonly locks?: LockProvider | undefined;
@@ -31,7 +36,7 @@ const MAX_DEPTH = 256;
  */
 export function createEncryptedFileStore(options: EncryptedFileStoreOptions): CredentialStore {
   const { path, lockPath, key: place, locks = flockProvider() } = options;
-  const source = encryptionKeySource(place);
+  const source = encryptionKeySource(place, { locks, lockDirectory: dirname(lockPath) });
   let known: EncryptionKey | undefined;
 
   async function keyFor(envelope: EncryptedText): Promise<EncryptionKey> {
@@ -41,6 +46,12 @@ export function createEncryptedFileStore(options: EncryptedFileStoreOptions): Cr
     if (found.id !== envelope.key) throw undecryptable(path, "other-key");
     known = found;
     return found;
+  }
+
+  function encrypted(text: string, key: EncryptionKey): string {
+    const envelope = encryptText(text, key);
+    assertFileSize(envelope, path); // A third larger than the text.
+    return envelope;
   }
 
   return createEntriesStore({
@@ -56,21 +67,22 @@ export function createEncryptedFileStore(options: EncryptedFileStoreOptions): Cr
         const plain = decryptText(envelope, await keyFor(envelope));
         if (plain === undefined) throw undecryptable(path, "damaged");
         try {
-          const parsed = parseJsonText(plain, { maxDepth: MAX_DEPTH });
-          if (isJsonObject(parsed)) return parsed;
+          const entries = parseJsonText(plain, { maxDepth: MAX_DEPTH });
+          if (isJsonObject(entries)) return { entries, text: plain };
         } catch {
           // Opened and no entries: somebody who has the key wrote something else. It is not to be lost.
         }
         throw undecryptable(path, "content");
       },
-      async encode(entries, { first, rehearsal, faultPoint }) {
-        const text = printEntries(entries, path);
+      async encode(entries, { before, rehearsal, faultPoint }) {
+        const text = printForFile(entries, path, { maxDepth: MAX_DEPTH, before });
+        const first = before === undefined;
         // With a file there, it was opened with the key that is known.
         if (first) known = await source.read();
         if (!known && !first) throw undecryptable(path, "key-missing");
-        if (rehearsal && !known) return encryptText(text, anyKey());
+        if (rehearsal && !known) return encrypted(text, anyKey());
         known ??= await source.create(faultPoint);
-        return encryptText(text, known);
+        return encrypted(text, known);
       },
       settled: () => source.settled(),
     },

@@ -1,9 +1,11 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { StoreUpdateOptions } from "./credential-store.ts";
 import { CredentialError } from "./errors.ts";
 import { createKeyringAccess } from "./keyring-access.ts";
+import { keyringLockName } from "./keyring-lock-name.ts";
 import type { KeyringProvider } from "./keyring-provider.ts";
+import type { LockProvider } from "./lock-provider.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { systemKeyring } from "./system-keyring.ts";
@@ -33,6 +35,7 @@ export interface EncryptionKey {
 /** Reads the key, or makes it; the caller holds the lock of the file that it opens. */
 export interface EncryptionKeySource {
   read(): Promise<EncryptionKey | undefined>;
+  /** Under a lock of its own: files that share a key are first written with one. */
   create(faultPoint?: FaultPoint): Promise<EncryptionKey>;
   settled(): Promise<void> | undefined;
 }
@@ -40,25 +43,48 @@ export interface EncryptionKeySource {
 type FaultPoint = StoreUpdateOptions["faultPoint"];
 
 const KEY_BYTES = 32;
+const LOCK_TIMEOUT_MS = 10_000;
 
-export function encryptionKeySource(place: EncryptionKeyPlace): EncryptionKeySource {
-  const { read, write, settled } = "file" in place ? inFile(place.file) : inKeyring(place.keyring);
+export function encryptionKeySource(
+  place: EncryptionKeyPlace,
+  options: {
+    readonly locks: LockProvider;
+    /** Where a key in the keyring is locked; the same for all files that share it. */
+    readonly lockDirectory: string;
+  },
+): EncryptionKeySource {
+  const { locks, lockDirectory } = options;
+  const { read, write, settled, lockPath } =
+    "file" in place ? inFile(place.file) : inKeyring(place.keyring, lockDirectory);
+
+  async function readKey(): Promise<EncryptionKey | undefined> {
+    const text = await read();
+    return text === undefined ? undefined : parseKey(text.trim());
+  }
+
   return {
     settled,
-    async read() {
-      const text = await read();
-      return text === undefined ? undefined : parseKey(text.trim());
-    },
+    read: readKey,
     async create(faultPoint) {
-      const text = randomBytes(KEY_BYTES).toString("base64");
-      await write(text, (name) => faultPoint?.(`key/${name}`));
-      await faultPoint?.("key/written");
-      return parseKey(text);
+      const held = await locks.acquire(lockPath, { timeoutMs: LOCK_TIMEOUT_MS });
+      try {
+        const there = await readKey();
+        if (there) return there;
+        const text = randomBytes(KEY_BYTES).toString("base64");
+        await write(text, (name) => faultPoint?.(`key/${name}`));
+        await faultPoint?.("key/written");
+        return parseKey(text);
+      } finally {
+        const landed = settled();
+        if (landed) void landed.then(() => held.release());
+        else held.release();
+      }
     },
   };
 }
 
 interface KeyText {
+  readonly lockPath: string;
   readonly read: () => Promise<string | undefined>;
   readonly write: (text: string, faultPoint: FaultPoint) => Promise<void>;
   readonly settled: () => Promise<void> | undefined;
@@ -66,6 +92,7 @@ interface KeyText {
 
 function inFile(path: string): KeyText {
   return {
+    lockPath: `${path}.lock`,
     read: () => readRegularFile(path),
     async write(text, faultPoint) {
       ensurePrivateDirectory(dirname(path));
@@ -76,14 +103,15 @@ function inFile(path: string): KeyText {
   };
 }
 
-function inKeyring(place: KeyringKeyPlace): KeyText {
+function inKeyring(place: KeyringKeyPlace, lockDirectory: string): KeyText {
   const { service, account, timeoutMs = 10_000, provider = systemKeyring() } = place;
   const access = createKeyringAccess({ service, keyring: provider });
   const untilMs = () => performance.now() + timeoutMs;
   return {
+    lockPath: join(lockDirectory, keyringLockName(service, account)),
     read: () => access.get(account, untilMs()),
     write: (text, faultPoint) => access.set(account, text, untilMs(), faultPoint),
-    settled: () => access.settled(),
+    settled: () => access.settled(account),
   };
 }
 

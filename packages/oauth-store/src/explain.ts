@@ -33,14 +33,17 @@ const SUMMARIES: Readonly<Record<Verdict, string>> = {
   corrupt: "What is stored cannot be read.",
 };
 
+/** Also half a file that somebody may be writing: nobody waits for them here. */
+const UNREADABLE: ReadonlySet<string> = new Set(["ERR_OAUTH_STORE_CORRUPT", "ERR_OAUTH_STORE_LOCK_TIMEOUT"]);
+
 /** Says why a credential is as it is, from the store and the records. */
 export async function explain<C, V>(engine: Engine<C, V>): Promise<CredentialExplanation> {
   let stored: StoredCredential<C> | undefined;
   let verdict = ownVerdict(engine);
   try {
-    stored = await peek(engine);
+    stored = await peek(engine, { lockTimeoutMs: 0 });
   } catch (error) {
-    if (!isCredentialError(error) || error.code !== "ERR_OAUTH_STORE_CORRUPT") throw error;
+    if (!isCredentialError(error) || !UNREADABLE.has(error.code)) throw error;
     verdict ??= "corrupt";
   }
   const spends: readonly SpendSummary[] = summarize(await engine.ledger.list(), stored?.marks.fingerprint);

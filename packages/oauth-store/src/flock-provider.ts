@@ -11,6 +11,8 @@ import { assertOwnFile, assertPrivateDirectory, ensurePrivateDirectory } from ".
 
 const FIRST_POLL_MS = 1;
 const LONGEST_POLL_MS = 20;
+/** What a first try on another thread is given, also for whoever does not want to wait for the lock. */
+const SHORTEST_TRY_MS = 1000;
 
 /** Linux file systems on which flock(2) is kept by one kernel and ends with its holder. */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
@@ -63,12 +65,18 @@ async function acquire(
   const leftMs = () => deadlineMs - performance.now();
   let descriptor = openLockFile(path);
   try {
-    for (let polls = 0; ; ) {
+    let contended = false;
+    for (let polls = 0; ; polls += 1) {
       const trying = tryLock(descriptor, path);
       const locked =
         typeof trying === "boolean"
           ? trying
-          : await within(trying, Math.max(0, leftMs()), signal, lateClose(native, descriptor));
+          : await within(
+              trying,
+              Math.max(polls === 0 ? SHORTEST_TRY_MS : 0, leftMs()),
+              signal,
+              lateClose(native, descriptor),
+            );
       if (locked === "late") {
         descriptor = -1; // Closed when the try is back.
         signal?.throwIfAborted();
@@ -81,12 +89,13 @@ async function acquire(
         closeSync(descriptor);
         descriptor = -1;
         descriptor = openLockFile(path);
-        continue;
       }
       if (leftMs() <= 0) throw notFree(path, timeoutMs);
-      if (polls === 0) onContention?.();
+      if (!locked && !contended) {
+        contended = true;
+        onContention?.();
+      }
       const pollMs = Math.min(FIRST_POLL_MS * 1.5 ** polls, LONGEST_POLL_MS) * (0.5 + Math.random());
-      polls += 1;
       await pause(Math.min(pollMs, leftMs()), signal);
     }
   } catch (error) {

@@ -29,6 +29,7 @@ export type {
 export type {
   CredentialStore,
   StoreChange,
+  StoreReadOptions,
   StoreRehearsalOptions,
   StoreRemoval,
   StoreUpdateOptions,

@@ -13,10 +13,10 @@ export interface KeyringAccess {
   /** Removes and looks whether it is gone. */
   remove(account: string, untilMs: number, faultPoint?: FaultPoint): Promise<boolean>;
   /**
-   * Resolves when every change that was begun has settled, also one nobody waits for any more; undefined when none
-   * is under way.
+   * Resolves when the change of this entry that was begun has settled, also when nobody waits for it any more;
+   * undefined when none is under way.
    */
-  settled(): Promise<void> | undefined;
+  settled(account: string): Promise<void> | undefined;
 }
 
 /**
@@ -30,7 +30,8 @@ export function createKeyringAccess(options: {
 }): KeyringAccess {
   const { service, keyring } = options;
   let tail: Promise<void> = Promise.resolve();
-  const changes = new Set<Promise<void>>();
+  /** The change that is under way, of which entry; there is one call at a time. */
+  let changing: { readonly account: string; readonly running: Promise<void> } | undefined;
 
   function call<T>(
     account: string,
@@ -61,9 +62,9 @@ export function createKeyringAccess(options: {
     const turn = before.then(async () => {
       if (left) return;
       const running = run();
-      if (kind === "change") changes.add(running);
+      if (kind === "change") changing = { account, running };
       await running;
-      changes.delete(running);
+      changing = undefined;
     });
     tail = turn;
     return promise;
@@ -84,10 +85,7 @@ export function createKeyringAccess(options: {
       if ((await get(account, untilMs)) !== undefined) throw unreliable();
       return removed;
     },
-    settled() {
-      if (changes.size === 0) return undefined;
-      return Promise.all(changes).then(() => undefined);
-    },
+    settled: (account) => (changing?.account === account ? changing.running : undefined),
   };
 }
 

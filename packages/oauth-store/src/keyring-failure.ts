@@ -23,6 +23,16 @@ const SENTENCES: Partial<Record<CredentialErrorCode, string>> = {
   ERR_OAUTH_STORE_KEYRING_UNAVAILABLE: "the keyring could not be used",
 };
 
+/**
+ * What a failure says when there is no keyring here, or none that could hold anything: entries are searched for in all
+ * collections before the default one is missed. Behind every other failure an entry may be.
+ */
+const NOTHING_THERE: ReadonlySet<string | undefined> = new Set(["no-bus", "no-service", "no-collection"]);
+
+export function isKeyringAbsent({ code, reason }: CredentialError): boolean {
+  return code === UNAVAILABLE && NOTHING_THERE.has(reason);
+}
+
 /** Tells a locked keyring from one that is not there. The platform's own words are dropped: they are not ours. */
 export function keyringFailure(error: unknown): CredentialError {
   if (isCredentialError(error)) return error as CredentialError;

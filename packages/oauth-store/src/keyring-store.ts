@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { JsonValue } from "./credential-kind.ts";
 import type {
@@ -9,8 +8,9 @@ import type {
 } from "./credential-store.ts";
 import { CredentialError } from "./errors.ts";
 import { flockProvider } from "./flock-provider.ts";
-import { parseJsonText } from "./json-text.ts";
+import { parseJsonText, printJsonText } from "./json-text.ts";
 import { createKeyringAccess } from "./keyring-access.ts";
+import { keyringLockName } from "./keyring-lock-name.ts";
 import type { KeyringProvider } from "./keyring-provider.ts";
 import type { LockProvider } from "./lock-provider.ts";
 import { systemKeyring } from "./system-keyring.ts";
@@ -70,17 +70,16 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   const untilMs = () => performance.now() + timeoutMs;
 
   function lock(key: string, lockTimeoutMs = 60_000) {
-    const name = createHash("sha256")
-      .update(JSON.stringify([service, account(key)]))
-      .digest("hex");
-    return locks.acquire(join(lockDirectory, `keyring-${name}.lock`), { timeoutMs: lockTimeoutMs });
+    return locks.acquire(join(lockDirectory, keyringLockName(service, account(key))), {
+      timeoutMs: lockTimeoutMs,
+    });
   }
 
-  async function load(key: string, deadlineMs: number): Promise<JsonValue | undefined> {
+  async function load(key: string, deadlineMs: number): Promise<Loaded | undefined> {
     const text = await access.get(account(key), deadlineMs);
     if (text === undefined) return undefined;
     try {
-      return format.unpack(parseJsonText(text, { maxDepth: MAX_DEPTH }));
+      return { entry: format.unpack(parseJsonText(text, { maxDepth: MAX_DEPTH })), text };
     } catch {
       throw corrupt(); // What it was is of no use to anybody, and may quote a secret.
     }
@@ -89,7 +88,9 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   return Object.freeze({
     name: "keyring",
 
-    read: (key: string) => load(key, untilMs()),
+    async read(key: string): Promise<JsonValue | undefined> {
+      return (await load(key, untilMs()))?.entry;
+    },
 
     async update(
       key: string,
@@ -106,18 +107,18 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
           await access.remove(account(key), deadlineMs, faultPoint);
           return undefined;
         });
-        const decided = await change(current);
+        const decided = await change(current?.entry);
         if (decided === "keep") return;
         await faultPoint?.("store/decided");
         if (decided === "remove") await access.remove(account(key), deadlineMs, faultPoint);
         else {
-          const text = pack(format, decided.write, maxValueBytes);
+          const text = pack(format, decided.write, maxValueBytes, current?.text);
           await access.set(account(key), text, deadlineMs, faultPoint);
         }
         await faultPoint?.("keyring/written");
       } finally {
-        // A write that was given up may still land: until it has, nobody writes.
-        const settled = access.settled();
+        // A write that was given up may still land: until it has, nobody writes this entry.
+        const settled = access.settled(account(key));
         if (settled) void settled.then(() => held.release());
         else held.release();
       }
@@ -137,15 +138,26 @@ export function createKeyringStore(options: KeyringStoreOptions): CredentialStor
   });
 }
 
+interface Loaded {
+  readonly entry: JsonValue;
+  /** As it is written there. */
+  readonly text: string;
+}
+
 const AS_IT_IS: EntryFormat = Object.freeze({
   pack: (entry: JsonValue) => entry,
   unpack: (value: JsonValue) => value,
 });
 
-function pack(format: EntryFormat, entry: JsonValue, maxValueBytes: number | undefined): string {
+function pack(
+  format: EntryFormat,
+  entry: JsonValue,
+  maxValueBytes: number | undefined,
+  before?: string,
+): string {
   let text: string;
   try {
-    text = JSON.stringify(format.pack(entry));
+    text = printJsonText(format.pack(entry), { maxDepth: MAX_DEPTH, before });
   } catch {
     throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", "the entry is nested too deeply");
   }

@@ -1,5 +1,6 @@
 import { countingRecord } from "./counting-record.ts";
 import type { JsonValue } from "./credential-kind.ts";
+import type { StoreReadOptions } from "./credential-store.ts";
 import type { Engine } from "./engine.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
 import { bearerHash, clientHash, fingerprint, snapshotHash } from "./fingerprint.ts";
@@ -34,10 +35,13 @@ export async function look<C, V>(engine: Lookup<C, V>): Promise<StoredCredential
  * Rereads the store without the lock. The note is written before each save, so a note that is the same before and
  * after the read names what was read.
  */
-export async function peek<C, V>(engine: Lookup<C, V>): Promise<StoredCredential<C> | undefined> {
+export async function peek<C, V>(
+  engine: Lookup<C, V>,
+  options?: StoreReadOptions,
+): Promise<StoredCredential<C> | undefined> {
   let before = await engine.ledger.readLineage();
   for (let reads = 0; ; reads += 1) {
-    const entry = await readEntry(engine);
+    const entry = await readEntry(engine, options);
     const after = await engine.ledger.readLineage();
     if (reads === 3 || JSON.stringify(before) === JSON.stringify(after)) {
       return entry === undefined ? undefined : describe(engine, entry, after);
@@ -71,9 +75,12 @@ export function parseEntry<C, V>(engine: Pick<Engine<C, V>, "kind">, entry: Json
   }
 }
 
-async function readEntry<C, V>(engine: Lookup<C, V>): Promise<JsonValue | undefined> {
+async function readEntry<C, V>(
+  engine: Lookup<C, V>,
+  options?: StoreReadOptions,
+): Promise<JsonValue | undefined> {
   try {
-    return await engine.store.read(engine.key);
+    return await engine.store.read(engine.key, options);
   } catch (error) {
     if (isCredentialError(error)) throw error;
     throw new CredentialError(

@@ -2,14 +2,23 @@ import type { JsonValue } from "./credential-kind.ts";
 import type {
   CredentialStore,
   StoreChange,
+  StoreReadOptions,
   StoreRehearsalOptions,
   StoreRemoval,
   StoreUpdateOptions,
 } from "./credential-store.ts";
 import { CredentialError, isCredentialError } from "./errors.ts";
+import { createOlderCopies } from "./older-copies.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionEvent } from "./store-resolution.ts";
-import { clean, loadByRules, placeOf, type StoreChoice, saveByRules } from "./store-rules.ts";
+import {
+  loadByRules,
+  lookByRules,
+  placeOf,
+  type StoreChoice,
+  saveByRules,
+  savePinned,
+} from "./store-rules.ts";
 
 /** The stores to choose from, and how. */
 export interface StoreRecipe {
@@ -49,20 +58,30 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
   const keyringBackend = recipe.keyringBackend ?? keyring?.name ?? "none";
   const emit = emitterOf(recipe.onEvent);
   const pins = new Map<string, ResolvedPlace>();
+  /** Failures of the keyring that were told of, by key: whoever asks again and again hears of each once. */
+  const told = new Map<string, Set<string>>();
   /** Decisions under way, for those who come meanwhile. */
   const loads = new Map<string, Promise<JsonValue | undefined>>();
   const saves = new Map<string, Promise<void>>();
+
+  const leftOver = (key: string, store: string, code: string) => emit({ type: "leftover", key, store, code });
+  const olderCopies = keyring && createOlderCopies({ keyring, leftOver });
 
   const choice: StoreChoice = {
     mode,
     file,
     keyring,
+    olderCopies,
+    leftOver,
     pin(key, place, reason) {
       pins.set(key, place);
       emit({ type: "resolved", key, mode, keyringBackend, place, reason });
     },
-    fellBack: (key, during, { code, reason }) => emit({ type: "fallback", key, during, code, reason }),
-    leftOver: (key, store, code) => emit({ type: "leftover", key, store, code }),
+    fellBack(key, during, { code, reason }) {
+      const codes = told.get(key) ?? new Set();
+      if (!codes.has(code)) emit({ type: "fallback", key, during, code, reason });
+      told.set(key, codes.add(code));
+    },
   };
 
   const underWay = (key: string) => loads.get(key) ?? saves.get(key);
@@ -71,7 +90,12 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
     name: mode,
     resolution: (key: string) => pins.get(key),
 
-    async read(key: string): Promise<JsonValue | undefined> {
+    async read(key: string, options?: StoreReadOptions): Promise<JsonValue | undefined> {
+      if (options?.lockTimeoutMs !== undefined) {
+        const pinned = pins.get(key);
+        if (!pinned) return lookByRules(choice, key, options);
+        return readPinned(placeOf(choice, pinned), pinned, key, options);
+      }
       // Whoever began it hears how it went; here it only matters that it is over. No await between that and our own.
       for (let saving = saves.get(key); saving; saving = saves.get(key)) await saving.catch(() => {});
       const place = pins.get(key);
@@ -86,10 +110,8 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
     ): Promise<void> {
       for (let other = underWay(key); other; other = underWay(key)) await other.catch(() => {}); // As above.
       const place = pins.get(key);
-      if (!place) return once(saves, key, () => saveByRules(choice, key, change, options));
-      await placeOf(choice, place).update(key, change, options);
-      // A login: a copy in the file is older now, whoever wrote it.
-      if (place === "keyring" && options?.quarantine) await clean(choice, file, key, options);
+      if (place) await savePinned(choice, place, key, change, options);
+      else await once(saves, key, () => saveByRules(choice, key, change, options));
     },
 
     async rehearse(key: string, entry: JsonValue, options?: StoreRehearsalOptions): Promise<void> {
@@ -114,11 +136,14 @@ export function resolveCredentialStore(recipe: StoreRecipe): ResolvedCredentialS
         } catch (error) {
           const code = isCredentialError(error) ? error.code : "unknown";
           // Whoever chose the file is not to be told that their logout failed for want of a keyring.
-          if (mode === "file" && store !== file) choice.leftOver(key, store.name, code);
+          if (mode === "file" && store !== file) leftOver(key, store.name, code);
           else failures.push({ store: store.name, code });
         }
       }
-      if (failures.length === 0) pins.delete(key);
+      if (failures.length === 0) {
+        pins.delete(key);
+        told.delete(key);
+      }
       return { removed, failures };
     },
   });
@@ -138,9 +163,10 @@ async function readPinned(
   store: CredentialStore,
   place: ResolvedPlace,
   key: string,
+  options?: StoreReadOptions,
 ): Promise<JsonValue | undefined> {
   try {
-    return await store.read(key);
+    return await store.read(key, options);
   } catch (error) {
     if (place === "file" || !isCredentialError(error)) throw error;
     const { code, retry, retryAtMs, reason } = error;

@@ -5,6 +5,7 @@ import type { JsonValue } from "./credential-kind.ts";
 import type {
   CredentialStore,
   StoreChange,
+  StoreReadOptions,
   StoreRehearsalOptions,
   StoreUpdateOptions,
 } from "./credential-store.ts";
@@ -15,6 +16,7 @@ import { flockProvider } from "./flock-provider.ts";
 import { parseJsonText } from "./json-text.ts";
 import type { HeldLock, LockProvider } from "./lock-provider.ts";
 import { moveAside } from "./move-aside.ts";
+import { printForFile } from "./print-for-file.ts";
 import { readUpToLimit, TOO_LARGE } from "./read-regular-file.ts";
 import { ensurePrivateDirectory } from "./safe-path.ts";
 import { rehearseFileWrite, sweepTemporaryFiles, writeFileAtomic } from "./write-file-atomic.ts";
@@ -39,16 +41,19 @@ const MAX_DEPTH = 64;
 export function createSingleFileStore(options: SingleFileStoreOptions): CredentialStore {
   const { path, lockPaths, locks = flockProvider() } = options;
 
-  async function load(file: string): Promise<JsonValue | undefined | typeof CORRUPT> {
+  async function load(file: string): Promise<Loaded | undefined | typeof CORRUPT> {
     const text = await readUpToLimit(file);
     if (text === undefined) return undefined;
     if (text === TOO_LARGE) return CORRUPT;
     try {
-      return parseJsonText(text, { maxDepth: MAX_DEPTH });
+      return { value: parseJsonText(text, { maxDepth: MAX_DEPTH }), text };
     } catch {
       return CORRUPT; // What it was is of no use to anybody, and may quote a secret.
     }
   }
+
+  const print = (value: JsonValue, before?: string) =>
+    printForFile(value, path, { maxDepth: MAX_DEPTH, before, indent: 2 });
 
   async function locked<T>(file: string, work: () => Promise<T>, timeoutMs = 60_000): Promise<T> {
     const deadlineMs = performance.now() + timeoutMs;
@@ -66,13 +71,13 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
   return Object.freeze({
     name: "file",
 
-    async read(): Promise<JsonValue | undefined> {
+    async read(_key: string, { lockTimeoutMs }: StoreReadOptions = {}): Promise<JsonValue | undefined> {
       const file = targetOf(path);
       const first = await load(file);
-      if (first !== CORRUPT) return first;
-      const second = await locked(file, () => load(file));
+      if (first !== CORRUPT) return first?.value;
+      const second = await locked(file, () => load(file), lockTimeoutMs);
       if (second === CORRUPT) throw corrupt(path);
-      return second;
+      return second?.value;
     },
 
     async update(
@@ -92,11 +97,12 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
             await moveAside(file, faultPoint);
             loaded = undefined;
           }
-          const decided = await change(loaded);
+          const decided = await change(loaded?.value);
           if (decided === "keep") return;
           await faultPoint?.("store/decided");
+          const text = decided === "remove" ? undefined : print(decided.write, loaded?.text);
           await sweepTemporaryFiles(file, { faultPoint });
-          if (decided !== "remove") await writeFileAtomic(file, print(decided.write, path), { faultPoint });
+          if (text !== undefined) await writeFileAtomic(file, text, { faultPoint });
           else if (loaded !== undefined) await removeFile(file, faultPoint);
           await faultPoint?.("store/changed");
         },
@@ -111,9 +117,15 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
     ): Promise<void> {
       const file = targetOf(path);
       ensurePrivateDirectory(dirname(file));
-      await rehearseFileWrite(file, print(entry, path), { faultPoint });
+      await rehearseFileWrite(file, print(entry), { faultPoint });
     },
   });
+}
+
+interface Loaded {
+  readonly value: JsonValue;
+  /** As it is written there. */
+  readonly text: string;
 }
 
 const CORRUPT: unique symbol = Symbol("corrupt");
@@ -127,14 +139,6 @@ function targetOf(path: string): string {
     return existsSync(target) ? realpathSync(target) : target;
   } catch (error) {
     throw fileError(error, path);
-  }
-}
-
-function print(value: JsonValue, path: string): string {
-  try {
-    return JSON.stringify(value, null, 2);
-  } catch {
-    throw new CredentialError("ERR_OAUTH_STORE_NOT_WRITABLE", `${path} cannot be written: nested too deeply`);
   }
 }
 

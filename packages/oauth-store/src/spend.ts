@@ -106,6 +106,8 @@ function hasMoved<C>(
 ): boolean {
   if (now?.marks.snapshotHash !== judged.marks.snapshotHash) return true;
   if (now.record?.attempt !== claim.attempt) return true;
+  // Also one that was given back since: numbers below it may have been taken twice.
+  if (now.attempts.some(({ attempt }) => attempt > claim.attempt)) return true;
   const before = judged.record;
   if (!before) return false;
   const after = now.attempts.find(({ attempt }) => attempt === before.attempt);

@@ -16,7 +16,7 @@ export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialSt
     return { state: "usable", handle: unsaved.handle, expired: needOf(engine, unsaved) === "now", failure };
   }
   try {
-    const stored = await peek(engine);
+    const stored = await peek(engine, { lockTimeoutMs: 0 });
     if (!stored || state.isDisowned(stored.identity.lineage)) return { state: "absent", expired: false };
     const known = state.prepare(stored.credential, stored.identity, stored.marks);
     const expired = needOf(engine, known) === "now" || state.isRejected(known.identity);
@@ -28,10 +28,15 @@ export async function statusOf<C, V>(engine: Engine<C, V>): Promise<CredentialSt
     const refreshable = stored.refreshToken !== undefined && !failure?.permanent;
     return { state: expired && !refreshable ? "unusable" : "usable", handle: known.handle, expired, failure };
   } catch (error) {
-    if (isCredentialError(error) && error.code === "ERR_OAUTH_STORE_CORRUPT") {
-      return { state: "corrupt", expired: false, failure: { code: error.code, permanent: true } };
-    }
-    throw error;
+    const code = isCredentialError(error) ? error.code : undefined;
+    if (code === "ERR_OAUTH_STORE_CORRUPT")
+      return { state: "corrupt", expired: false, failure: { code, permanent: true } };
+    if (code !== "ERR_OAUTH_STORE_LOCK_TIMEOUT") throw error;
+    // Half a file, and somebody who may be writing it: what this process holds can be told all the same.
+    const failure = { code, permanent: false };
+    const held = state.current;
+    if (!held) return { state: "corrupt", expired: false, failure };
+    return { state: "usable", handle: held.handle, expired: needOf(engine, held) === "now", failure };
   }
 }
 

@@ -25,7 +25,10 @@ export type StoreResolutionEvent =
       readonly place: ResolvedPlace;
       readonly reason: StoreResolutionReason;
     }
-  /** A warning: the keyring failed, and the file is used in its place. `code` is the keyring's error. */
+  /**
+   * A warning: the keyring failed, and the file is used in its place. `code` is the keyring's error; each is told once
+   * for a credential, and anew after a logout.
+   */
   | {
       readonly type: "fallback";
       readonly key: string;

@@ -1,6 +1,13 @@
 import type { JsonValue } from "./credential-kind.ts";
-import type { CredentialStore, StoreChange, StoreUpdateOptions } from "./credential-store.ts";
+import type {
+  CredentialStore,
+  StoreChange,
+  StoreReadOptions,
+  StoreUpdateOptions,
+} from "./credential-store.ts";
 import { CredentialError, type CredentialErrorCode, isCredentialError } from "./errors.ts";
+import { isKeyringAbsent } from "./keyring-failure.ts";
+import type { OlderCopies } from "./older-copies.ts";
 import { removeEntry } from "./remove-entry.ts";
 import type { ResolvedPlace, StoreMode, StoreResolutionReason } from "./store-resolution.ts";
 
@@ -9,6 +16,8 @@ export interface StoreChoice {
   readonly mode: StoreMode;
   readonly file: CredentialStore;
   readonly keyring: CredentialStore | undefined;
+  /** What the keyring may still hold of credentials that are in the file. Not there without a keyring. */
+  readonly olderCopies: OlderCopies | undefined;
   pin(key: string, place: ResolvedPlace, reason: StoreResolutionReason): void;
   fellBack(key: string, during: "load" | "save", error: CredentialError): void;
   leftOver(key: string, store: string, code: string): void;
@@ -30,23 +39,33 @@ const KEYRING_CANNOT_SAVE: ReadonlySet<CredentialErrorCode> = new Set([
   "ERR_OAUTH_STORE_KEYRING_UNRELIABLE",
   "ERR_OAUTH_STORE_TOO_LARGE",
 ]);
-/** Nothing was written there, and nothing can be removed. */
-const KEYRING_OUT_OF_REACH: ReadonlySet<CredentialErrorCode> = new Set([
-  "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
-  "ERR_OAUTH_STORE_KEYRING_LOCKED",
-]);
+
+/** Finds a credential that has no place yet, as far as that can be told without a lock; decides and tells nothing. */
+export function lookByRules(
+  choice: StoreChoice,
+  key: string,
+  options: StoreReadOptions,
+): Promise<JsonValue | undefined> {
+  const quiet = { ...choice, pin: () => {}, fellBack: () => {} };
+  return loadByRules(quiet, key, options);
+}
 
 /** Finds a credential that has no place yet, and pins where it is. Nothing found pins nothing. */
-export async function loadByRules(choice: StoreChoice, key: string): Promise<JsonValue | undefined> {
+export async function loadByRules(
+  choice: StoreChoice,
+  key: string,
+  looking?: StoreReadOptions,
+): Promise<JsonValue | undefined> {
   const { mode, file, pin } = choice;
   if (mode !== "auto") {
-    const entry = await placeOf(choice, mode).read(key);
+    const entry = await placeOf(choice, mode).read(key, looking);
     if (entry !== undefined) pin(key, mode, "configured_load");
     return entry;
   }
   let failure: CredentialError | undefined;
   try {
-    const kept = await readSurely(placeOf(choice, "keyring"), key);
+    const store = placeOf(choice, "keyring");
+    const kept = await (looking ? store.read(key, looking) : readSurely(store, key));
     if (kept !== undefined) {
       pin(key, "keyring", "auto_load_keyring");
       return kept;
@@ -58,7 +77,7 @@ export async function loadByRules(choice: StoreChoice, key: string): Promise<Jso
   }
   let entry: JsonValue | undefined;
   try {
-    entry = await file.read(key);
+    entry = await file.read(key, looking);
   } catch (error) {
     throw failure ? neither(failure, error) : error;
   }
@@ -66,8 +85,8 @@ export async function loadByRules(choice: StoreChoice, key: string): Promise<Jso
     pin(key, "file", failure ? "auto_load_file_keyring_error" : "auto_load_file_keyring_missing");
     return entry;
   }
-  // A keyring that is there and does not open may hold a login: "there is none" would be a guess.
-  if (failure && failure.code !== "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE") throw failure;
+  // A keyring that is there and does not open or answer may hold a login: "there is none" would be a guess.
+  if (failure && !isKeyringAbsent(failure)) throw failure;
   return undefined;
 }
 
@@ -83,7 +102,7 @@ export async function saveByRules(
   if (mode !== "auto") {
     await placeOf(choice, mode).update(key, saving.change, options);
     if (saving.written) pin(key, mode, "configured_save");
-    if (saving.written && mode === "keyring") await clean(choice, file, key, options);
+    if (saving.written && mode === "keyring") await clearFile(choice, key, options);
     return;
   }
   let failure: CredentialError;
@@ -91,7 +110,7 @@ export async function saveByRules(
     await placeOf(choice, "keyring").update(key, saving.change, options);
     if (saving.written) {
       pin(key, "keyring", "auto_save_keyring");
-      await clean(choice, file, key, options);
+      await clearFile(choice, key, options);
     }
     return;
   } catch (error) {
@@ -99,29 +118,47 @@ export async function saveByRules(
     failure = error;
     choice.fellBack(key, "save", error);
   }
-  saving.written = false;
-  await file.update(key, saving.change, options);
-  if (!saving.written) return;
+  const { known } = saving;
+  const inFile = watch(change);
+  await file.update(key, inFile.change, options);
+  if (!inFile.written) return;
   pin(key, "file", "auto_save_file_keyring_error");
-  // What the keyring was told may still land, or an older login be there: nobody is to find it later.
-  if (!KEYRING_OUT_OF_REACH.has(failure.code)) void clean(choice, placeOf(choice, "keyring"), key, options);
+  await choice.olderCopies?.remove(key, { failure, known });
 }
 
-/** Removes an older copy, as far as that can be done; a warning says when it cannot. */
-export async function clean(
+/** Saves a credential where it is pinned. */
+export async function savePinned(
   choice: StoreChoice,
-  store: CredentialStore,
+  place: ResolvedPlace,
+  key: string,
+  change: Change,
+  options: StoreUpdateOptions | undefined,
+): Promise<void> {
+  const saving = watch(change);
+  await placeOf(choice, place).update(key, saving.change, options);
+  if (!saving.written) return;
+  // A login: a copy in the other store is older now, whoever wrote it.
+  const isLogin = options?.quarantine === true;
+  if (place === "keyring" && isLogin) return clearFile(choice, key, options);
+  const { mode, olderCopies } = choice;
+  if (mode !== "auto" || !olderCopies) return;
+  if (isLogin || olderCopies.isOwed(key)) await olderCopies.remove(key);
+}
+
+/** Removes an older copy from the file, as far as that can be done; a warning says when it cannot. */
+async function clearFile(
+  { file, leftOver }: StoreChoice,
   key: string,
   { faultPoint }: Pick<StoreUpdateOptions, "faultPoint"> = {},
 ): Promise<void> {
   try {
-    if (store === choice.file && (await store.read(key)) === undefined) return;
-    await removeEntry(store, key, {
-      lockTimeoutMs: store === choice.file ? 2000 : 60_000,
+    if ((await file.read(key)) === undefined) return;
+    await removeEntry(file, key, {
+      lockTimeoutMs: 2000,
       faultPoint: faultPoint && ((name) => faultPoint(`leftover/${name}`)),
     });
   } catch (error) {
-    choice.leftOver(key, store.name, isCredentialError(error) ? error.code : "unknown");
+    leftOver(key, file.name, isCredentialError(error) ? error.code : "unknown");
   }
 }
 
@@ -129,15 +166,27 @@ export function placeOf({ keyring, file }: StoreChoice, place: ResolvedPlace): C
   return place === "keyring" && keyring ? keyring : file;
 }
 
+interface Saving {
+  readonly change: Change;
+  readonly written: boolean;
+  readonly failed: boolean;
+  /** What the change was shown, and what it decided to write. */
+  readonly known: readonly JsonValue[];
+}
+
 /** Tells what a change came to, and its own failure from the store's. */
-function watch(change: Change): { readonly change: Change; written: boolean; failed: boolean } {
+function watch(change: Change): Saving {
+  const known: JsonValue[] = [];
   const watched = {
+    known,
     written: false,
     failed: false,
     async change(current: JsonValue | undefined): Promise<StoreChange> {
       try {
         const decided = await change(current);
         watched.written = typeof decided === "object";
+        if (current !== undefined) known.push(current);
+        if (typeof decided === "object") known.push(decided.write);
         return decided;
       } catch (error) {
         watched.failed = true;

@@ -55,11 +55,11 @@ export async function sweepTemporaryFiles(
   path: string,
   { faultPoint }: WriteFileAtomicOptions = {},
 ): Promise<void> {
-  const [start, end] = temporaryName(path);
-  const names = await readdir(dirname(path)).catch(() => []);
+  const directory = dirname(path);
+  const names = await readdir(directory).catch(() => []);
   for (const name of names) {
-    if (!name.startsWith(start) || !name.endsWith(end)) continue;
-    await unlink(join(dirname(path), name)).catch(() => {});
+    if (!isTemporary(name, path)) continue;
+    await unlink(join(directory, name)).catch(() => {});
     await faultPoint?.("file/swept");
   }
 }
@@ -84,8 +84,7 @@ async function writeTemporary(
   text: string,
   faultPoint?: WriteFileAtomicOptions["faultPoint"],
 ): Promise<string> {
-  const [start, end] = temporaryName(path);
-  const temporary = join(dirname(path), `${start}${randomBytes(8).toString("hex")}${end}`);
+  const temporary = join(dirname(path), temporaryName(path, randomBytes(8).toString("hex")));
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
@@ -103,8 +102,14 @@ async function writeTemporary(
   return temporary;
 }
 
-function temporaryName(path: string): [start: string, end: string] {
-  return [`.${basename(path)}.`, ".tmp"];
+function temporaryName(path: string, digits: string): string {
+  return `.${basename(path)}.${digits}.tmp`;
+}
+
+/** Whether it is of a writer of this very file: `.auth.json.…` is none of a writer of `auth`. */
+function isTemporary(name: string, path: string): boolean {
+  const digits = /\.([0-9a-f]{16})\.tmp$/.exec(name)?.[1];
+  return digits !== undefined && name === temporaryName(path, digits);
 }
 
 function notWritable(path: string, reason: string): CredentialError {

@@ -2,7 +2,7 @@ import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises
 import { inspect } from "node:util";
 import { expectNoSecret, proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEncryptedFileStore } from "../src/index.ts";
+import { createEncryptedFileStore, flockProvider, type KeyringProvider } from "../src/index.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
 import { noBus, scriptedKeyring } from "./support/scripted-keyring.ts";
 
@@ -136,6 +136,68 @@ describe(createEncryptedFileStore, () => {
     },
   );
 
+  describe.each([
+    ["a file", () => ({ file: keyPath() })],
+    [
+      "the keyring",
+      (provider: KeyringProvider) => ({
+        keyring: { service: "S", account: "key", timeoutMs: 5000, provider },
+      }),
+    ],
+  ])("two files that share a key in %s", (_, place) => {
+    it(
+      "can both be opened, though both are first written at once",
+      proves("oauth-store/one-shared-key"),
+      async () => {
+        const provider = scriptedKeyring();
+        const names = Array.from({ length: 6 }, (_, n) => `${n}`);
+        const store = (name: string) =>
+          createEncryptedFileStore({
+            path: home.file(`${name}.enc`),
+            lockPath: home.file("locks", `${name}.lock`),
+            key: place(provider),
+          });
+        await Promise.all(names.map((name) => store(name).update(KEY, () => ({ write: name }))));
+        expect(await Promise.all(names.map((name) => store(name).read(KEY)))).toEqual(names);
+      },
+    );
+  });
+
+  it(
+    "makes no key before one has landed that another file's store has given up",
+    proves("oauth-store/one-shared-key"),
+    async () => {
+      const provider = scriptedKeyring();
+      const store = (name: string) =>
+        createEncryptedFileStore({
+          path: home.file(`${name}.enc`),
+          lockPath: home.file("locks", `${name}.lock`),
+          key: { keyring: { service: "S", account: "key", timeoutMs: 150, provider } },
+        });
+      const land = provider.stick("set");
+      await expect(store("a").update(KEY, () => ({ write: "a" }))).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_KEYRING_BUSY",
+      });
+      const contended = Promise.withResolvers<void>();
+      const real = flockProvider();
+      const other = createEncryptedFileStore({
+        path: home.file("b.enc"),
+        lockPath: home.file("locks", "b.lock"),
+        key: { keyring: { service: "S", account: "key", timeoutMs: 150, provider } },
+        locks: {
+          ...real,
+          acquire: (path, options) => real.acquire(path, { ...options, onContention: contended.resolve }),
+        },
+      });
+      const saving = other.update(KEY, () => ({ write: "b" }));
+      await contended.promise;
+      land();
+      await saving;
+      expect(provider.calls.filter((call) => call === "set key")).toHaveLength(1);
+      expect(await store("b").read(KEY)).toBe("b");
+    },
+  );
+
   it(
     "keeps its lock until a key that was given up has landed, so that no second one is made",
     proves("oauth-store/undecryptable"),
@@ -150,6 +212,13 @@ describe(createEncryptedFileStore, () => {
       const land = provider.stick("set");
       await expect(inKeyring().update(KEY, () => ({ write: 1 }))).rejects.toMatchObject({
         code: "ERR_OAUTH_STORE_KEYRING_BUSY",
+      });
+      // Before it has landed nobody gets the file's lock, and so nobody finds that there is no key.
+      await expect(
+        inKeyring().update(KEY, () => ({ write: 2 }), { lockTimeoutMs: 50 }),
+      ).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_LOCK_TIMEOUT",
+        message: expect.stringContaining("secrets-store.lock"),
       });
       const next = inKeyring().update(KEY, () => ({ write: 2 }));
       land();

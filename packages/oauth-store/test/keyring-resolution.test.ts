@@ -141,6 +141,27 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
   );
 
   it(
+    "that is frozen is not taken for one without a login: loading is its error, and the login is found afterwards",
+    proves("oauth-store/auto-load"),
+    async () => {
+      const { session, tokens } = setting;
+      const issued = tokens.authority.login();
+      await keyring().update(KEY, () => ({ write: oauthCredential.serialize(credentialOf(issued, HOUR)) }));
+      const mine = session({ store: resolved() });
+      process.kill(service().daemonPid, "SIGSTOP");
+      try {
+        await expect(mine.ensureFresh()).rejects.toMatchObject({
+          code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE",
+          reason: "no-answer",
+        });
+      } finally {
+        process.kill(service().daemonPid, "SIGCONT");
+      }
+      expect((await mine.ensureFresh()).view.accessToken).toBe(issued.accessToken);
+    },
+  );
+
+  it(
     "is decided for once: sessions made anew read the same store, whatever comes into the other",
     proves("oauth-store/decided-once"),
     async () => {
@@ -228,7 +249,37 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
       ]);
       expect(await store.read(KEY)).toEqual(entry);
       // What is left there is removed, so that nobody finds it later.
-      await expect.poll(() => systemKeyring().entry(setting.home.path, KEY).get()).toBeUndefined();
+      expect(await systemKeyring().entry(setting.home.path, KEY).get()).toBeUndefined();
+    },
+  );
+
+  it(
+    "that is frozen while it is being written: the file is used, and what lands later is taken back",
+    proves("oauth-store/auto-save", "oauth-store/older-copies-told"),
+    async () => {
+      const store = resolved();
+      const freeze = () => void process.kill(service().daemonPid, "SIGSTOP");
+      let isFirst = true;
+      try {
+        await store.update(KEY, () => ({ write: "new" }), {
+          faultPoint(name) {
+            if (name === "store/decided" && isFirst) freeze();
+            isFirst &&= name !== "store/decided";
+          },
+        });
+        expect(store.resolution(KEY)).toBe("file");
+        expect(events).toMatchObject([
+          { type: "fallback", during: "save", reason: "no-answer" },
+          { type: "resolved", place: "file" },
+          { type: "leftover", store: "keyring", code: "ERR_OAUTH_STORE_KEYRING_UNAVAILABLE" },
+        ]);
+      } finally {
+        process.kill(service().daemonPid, "SIGCONT");
+      }
+      await expect
+        .poll(() => systemKeyring().entry(setting.home.path, KEY).get(), { timeout: 10_000 })
+        .toBeUndefined();
+      expect(await resolved().read(KEY)).toBe("new");
     },
   );
 
@@ -246,9 +297,10 @@ describe.skipIf(!canUseKeyring)("a real keyring", () => {
         await mine.login(credentialOf(issued, HOUR));
         expect(store.resolution(KEY)).toBe("file");
         expect((await stored())?.accessToken).toBe(issued.accessToken);
-        expect(events.slice(-2)).toMatchObject([
-          { type: "fallback", during: "save", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
+        expect(events.slice(-3)).toMatchObject([
+          { type: "fallback", during: "load", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
           { type: "resolved", place: "file", reason: "auto_save_file_keyring_error" },
+          { type: "leftover", store: "keyring", code: "ERR_OAUTH_STORE_KEYRING_BUSY" },
         ]);
         expect((await session({ store }).ensureFresh()).view.accessToken).toBe(issued.accessToken);
         await service().dismissPrompt();

@@ -54,6 +54,25 @@ describe(createKeyringStore, () => {
   );
 
   it(
+    "keeps no entry's lock for a write of another that was given up",
+    proves("oauth-store/keyring-one-writer"),
+    async () => {
+      const store = open();
+      const land = keyring.stick("set");
+      await expect(store.update("a|0", write("A"))).rejects.toEqual(code("KEYRING_BUSY"));
+      await expect(store.update("b|0", write("B"))).rejects.toEqual(code("KEYRING_BUSY"));
+      // Another process, whose keyring answers.
+      await open().update("b|0", write("B2"), { lockTimeoutMs: 1000 });
+      await expect(open().update("a|0", write("A2"), { lockTimeoutMs: 30 })).rejects.toEqual(
+        code("LOCK_TIMEOUT"),
+      );
+      land();
+      await open().update("a|0", write("A3"));
+      expect([kept("a|0"), kept("b|0")]).toEqual(['{"entry":"A3"}', '{"entry":"B2"}']);
+    },
+  );
+
+  it(
     "makes one call at a time, and none whose caller has left before its turn",
     proves("oauth-store/keyring-one-writer"),
     async () => {

@@ -7,6 +7,7 @@ import {
   type CredentialStore,
   createEncryptedFileStore,
   createSingleFileStore,
+  flockProvider,
   type JsonValue,
   resolveCredentialStore,
 } from "../src/index.ts";
@@ -44,7 +45,10 @@ const write = (store: CredentialStore, entry: JsonValue = PLANTED) =>
 /** Writes an encrypted file with this text in it; the key is in the keyring. */
 async function encrypt(text: string): Promise<void> {
   keyring.secrets.set("S key", ENCRYPTION_KEY);
-  const source = encryptionKeySource({ keyring: { service: "S", account: "key", provider: keyring } });
+  const source = encryptionKeySource(
+    { keyring: { service: "S", account: "key", provider: keyring } },
+    { locks: flockProvider(), lockDirectory: setting.home.file("locks") },
+  );
   const key = await source.read();
   expect(key).toBeDefined();
   if (key) await setting.home.write("credentials.enc", encryptText(text, key));

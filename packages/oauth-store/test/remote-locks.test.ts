@@ -71,6 +71,8 @@ it.skipIf(process.platform !== "linux")(
     first.release();
     for (const waiter of waiters) (await waiter).release();
     (await locks.acquire(path, { timeoutMs: 1000 })).release();
+    // Who does not want to wait for the lock waits for the answer.
+    (await locks.acquire(path, { timeoutMs: 0 })).release();
   },
 );
 

@@ -103,6 +103,32 @@ describe(resolveCredentialStore, () => {
       },
     );
 
+    it(
+      "warns of each failure of the keyring once, however often it is asked, and anew after a logout",
+      proves("oauth-store/auto-load"),
+      async () => {
+        const store = resolved();
+        const warned = () => events.splice(0).map((event) => [event.key, "code" in event && event.code]);
+        const [absent, locked] = ["UNAVAILABLE", "LOCKED"].map((name) => `ERR_OAUTH_STORE_KEYRING_${name}`);
+        scripted.failWith(noBus);
+        for (let reads = 0; reads < 3; reads += 1) await store.read(KEY);
+        await store.read("other|0");
+        expect(warned()).toEqual([
+          [KEY, absent],
+          ["other|0", absent],
+        ]);
+        scripted.failWith(dismissed);
+        for (let reads = 0; reads < 3; reads += 1)
+          await expect(store.read(KEY)).rejects.toEqual(code("KEYRING_LOCKED"));
+        expect(warned()).toEqual([[KEY, locked]]);
+        scripted.failWith(undefined);
+        await store.removeEverywhere?.(KEY);
+        scripted.failWith(noBus);
+        await store.read(KEY);
+        expect(warned()).toEqual([[KEY, absent]]);
+      },
+    );
+
     it("names both where both fail, and decides nothing", proves("oauth-store/auto-load"), async () => {
       await writeFile(home.file(".credentials.json"), "broken", { mode: 0o600 });
       scripted.failWith(noBus);
@@ -126,13 +152,32 @@ describe(resolveCredentialStore, () => {
       },
     );
 
-    it(
-      "does not guess that there is no login behind a keyring that stays locked",
+    it.each([
+      ["prompt-dismissed", "KEYRING_LOCKED", dismissed],
+      ["no-answer", "KEYRING_UNAVAILABLE", new Error("DBus error: Did not receive a reply.")],
+      ["ambiguous", "KEYRING_UNAVAILABLE", new Error("multiple credentials match")],
+      ["platform", "KEYRING_UNAVAILABLE", new Error("something new")],
+    ])(
+      "does not guess that there is no login behind a keyring that failed: %s",
       proves("oauth-store/auto-load"),
-      async () => {
-        scripted.failWith(dismissed);
-        await expect(resolved().read(KEY)).rejects.toEqual(code("KEYRING_LOCKED"));
-        scripted.failWith(noBus);
+      async (reason, name, error) => {
+        scripted.failWith(error);
+        await expect(resolved().read(KEY)).rejects.toMatchObject({ code: `ERR_OAUTH_STORE_${name}`, reason });
+        await put(file, "F");
+        expect(await resolved().read(KEY)).toBe("F");
+        expect(events.at(-1)).toMatchObject({ type: "resolved", reason: "auto_load_file_keyring_error" });
+      },
+    );
+
+    it.each([
+      ["no bus", noBus],
+      ["no service", new Error("org.freedesktop.secrets was not provided by any .service files")],
+      ["no collection", new Error("Secret Service: no result found")],
+    ])(
+      "knows that there is no login where there is %s",
+      proves("oauth-store/auto-load"),
+      async (_, error) => {
+        scripted.failWith(error);
         expect(await resolved().read(KEY)).toBeUndefined();
       },
     );
@@ -148,35 +193,26 @@ describe(resolveCredentialStore, () => {
       expect(told()).toEqual(["auto_save_keyring"]);
     });
 
+    it("clears the file in the mode keyring too", proves("oauth-store/auto-save"), async () => {
+      await put(file, "older");
+      await put(resolved({ mode: "keyring" }), "new");
+      expect(await keyring.read(KEY)).toBe("new");
+      expect(await file.read(KEY)).toBeUndefined();
+    });
+
     it.each([
-      ["noBus", noBus],
-      ["dismissed", dismissed],
+      ["noBus", noBus, ["fallback", "resolved"]],
+      ["dismissed", dismissed, ["fallback", "resolved", "leftover"]],
     ])(
       "uses the file, with a warning, where the keyring fails: %s",
       proves("oauth-store/auto-save"),
-      async (_, error) => {
+      async (_, error, warnings) => {
         scripted.failWith(error);
         const store = resolved();
         await put(store, "new");
         expect(await store.read(KEY)).toBe("new");
         expect(store.resolution(KEY)).toBe("file");
-        expect(events.map(({ type }) => type)).toEqual(["fallback", "resolved"]);
-      },
-    );
-
-    it(
-      "takes back from a silent keyring what lands there after the file was used",
-      proves("oauth-store/auto-save"),
-      async () => {
-        const land = scripted.stick("set");
-        const store = resolved();
-        await put(store, "new");
-        expect(store.resolution(KEY)).toBe("file");
-        land();
-        await expect.poll(() => scripted.calls.at(-1)).toBe(`get ${KEY}`);
-        await expect.poll(() => scripted.calls.filter((call) => call.startsWith("remove"))).toHaveLength(1);
-        await expect.poll(() => scripted.secrets.size).toBe(0);
-        expect(await resolved().read(KEY)).toBe("new");
+        expect(events.map(({ type }) => type)).toEqual(warnings);
       },
     );
 
@@ -351,6 +387,25 @@ describe(resolveCredentialStore, () => {
       },
     );
 
+    it.each(["auto", "keyring"] as const)(
+      "a login clears a copy in the file that came there since, and a refresh does not look there: %s",
+      proves("oauth-store/auto-save", "oauth-store/pinned"),
+      async (mode) => {
+        await put(keyring, "K");
+        const store = resolved({ mode });
+        expect(await store.read(KEY)).toBe("K");
+        await put(file, "of another process, which had no keyring");
+        fileReads = 0;
+        await put(store, "refreshed");
+        expect(fileReads).toBe(0);
+        expect(await file.read(KEY)).toBe("of another process, which had no keyring");
+        await store.update(KEY, () => ({ write: "login" }), { quarantine: true });
+        expect(await keyring.read(KEY)).toBe("login");
+        expect(await file.read(KEY)).toBeUndefined();
+        expect(events.map(({ type }) => type)).toEqual(["resolved"]);
+      },
+    );
+
     it(
       "sessions made anew read from the same store, and nothing is decided again",
       proves("oauth-store/decided-once"),
@@ -468,7 +523,9 @@ describe(resolveCredentialStore, () => {
         });
         for (const store of [plain, encrypted, keys]) await put(store, "old");
         const recipe = { mode: "auto", file: plain, keyring: encrypted } as const;
+        // While the encrypted file's key was made, it had a lock of its own.
         order.length = 0;
+        most = 0;
         await put(resolveCredentialStore(recipe), "new");
         await resolveCredentialStore({ ...recipe, alsoRemoveFrom: [keys] }).removeEverywhere?.(KEY);
         expect(order).toEqual([

@@ -201,7 +201,7 @@ describe.each<StoreKind>([
     `killed at each of them, ${kills} times, can be read, and shows what it had or what it was given`,
     {
       ...proves("oauth-store/killed-between-steps"),
-      timeout: LONG ? 1_800_000 : 60_000,
+      timeout: LONG ? 1_800_000 : 180_000,
     },
     async () => {
       for (let kill = 0; kill < kills; kill += 1) {

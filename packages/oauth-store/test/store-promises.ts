@@ -49,6 +49,11 @@ export const storePromises = {
     promise: "An encrypted file shows no credential, and opens for whoever has its key and for nobody else.",
     room,
   },
+  "oauth-store/one-shared-key": {
+    promise:
+      "Encrypted files that share a key are never written with two, also when all are first written at once.",
+    room,
+  },
   "oauth-store/undecryptable": {
     promise:
       "An encrypted file that does not open is its own error: never taken for absent, written over, moved aside or given a new key.",
@@ -66,6 +71,16 @@ export const storePromises = {
   "oauth-store/contending-readers": {
     promise:
       "A read that meets half a file, and a removal, wait for the writer that has the lock and then see what it wrote.",
+    room,
+  },
+  "oauth-store/numbers-kept": {
+    promise:
+      "A number that another program wrote stays as it wrote it, digit for digit, in every entry and member that is not changed.",
+    room,
+  },
+  "oauth-store/readable-again": {
+    promise:
+      "What could be written and never read again, too large or too deep, is refused before anything is written, in a rehearsal too.",
     room,
   },
   "oauth-store/entry-found": {
@@ -87,6 +102,11 @@ export const storePromises = {
       "A process killed between any two steps of a store's write leaves a store that can be read, its entry as it was or as it was to be, and every other entry untouched.",
     room,
   },
+  "oauth-store/durable-removal": {
+    promise:
+      "A removed file, and one moved aside, is durably gone before the change is over, and before anything is written in its place.",
+    room,
+  },
   "oauth-store/lock-timeout-named": {
     promise:
       "A lock that is kept past the limit ends in an error that names its path, and nothing has changed.",
@@ -94,12 +114,26 @@ export const storePromises = {
   },
   "oauth-store/auto-load": {
     promise:
-      "auto reads the keyring; it takes the file where the keyring has no entry or, with a warning, has failed; both failing, the error names both.",
+      "auto reads the keyring; it takes the file where the keyring has no entry or, with a warning, has failed; both failing, the error names both. Nothing in the file is no login only where there is no keyring at all: any other failure of the keyring is an error.",
     room,
   },
   "oauth-store/auto-save": {
     promise:
       "auto saves a new login in the keyring and clears the file; where the keyring fails it uses the file, with a warning, and leaves nothing behind that could be found later.",
+    room,
+  },
+  "oauth-store/older-copies-removed": {
+    promise:
+      "A login that auto saves into the file is what the next start finds: what the keyring holds of before is removed while nobody else can log in, or as soon as the keyring lets it.",
+    room,
+  },
+  "oauth-store/older-copies-told": {
+    promise: "An older copy of a login that could not be removed from the keyring is told of, once.",
+    room,
+  },
+  "oauth-store/older-copies-only": {
+    promise:
+      "What is taken back from the keyring later, without the credential's lock, is only what this process saw or wrote there: never a later login.",
     room,
   },
   "oauth-store/lock-is-no-keyring-error": {
