@@ -309,4 +309,9 @@ export const promises = {
     room,
   },
   ...storePromises,
+  "oauth-store/spent-remembered": {
+    promise:
+      "Of the records that were pruned the spent tokens stay known, the latest 1,024 at least, until a login or the server brings the very token again.",
+    room,
+  },
 } as const;
