@@ -48,7 +48,7 @@ export function superseded(): CredentialError {
 }
 
 /** The latest attempt that came to nothing tells of those before it: a server that is gone for a year would fill the disk. */
-export async function forgetFailures(
+async function forgetFailures(
   ledger: SpendLedger,
   latest: Pick<SpendHeader, "fingerprint" | "attempt">,
 ): Promise<void> {
