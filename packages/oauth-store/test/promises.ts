@@ -320,4 +320,14 @@ export const promises = {
     room,
   },
   ...storePromises,
+  "oauth-store/spent-remembered": {
+    promise:
+      "Of the records that were pruned the spent tokens stay known, the latest 1,024 at least, until a login or the server brings the very token again.",
+    room,
+  },
+  "oauth-store/revokes-newest": {
+    promise:
+      "A logout revokes the newest refresh token of the login that it ends, never one of another account or a later login, and waits 15 s at most for the server.",
+    room,
+  },
 } as const;

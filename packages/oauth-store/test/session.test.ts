@@ -656,7 +656,11 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
               ? { outcome: "wrong-account" }
               : { outcome: "usable", lifetimeMs: HOUR },
         };
-        const setting = newSetting({ kind });
+        const revoked: (string | undefined)[] = [];
+        const setting = newSetting({
+          kind,
+          revoke: async ({ refreshToken }) => void revoked.push(refreshToken),
+        });
         await setting.save(credentialOf(setting.authority.login()));
         setting.authority.mischief.push({
           json: { access_token: "somebody-else", refresh_token: "rt-of-somebody-else-0000000" },
@@ -669,10 +673,14 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         expect(explained.verdict).toBe("wrong-account");
         // What came stays sealed, and is not revoked either: that could end the whole grant.
         expect(explained.spends).toMatchObject([{ state: "sealed", outcomeCode: "wrong-account" }]);
-        expect(setting.authority.revokedFamilies.size).toBe(0);
         const mine = setting.session();
-        await mine.login(credentialOf(setting.authority.login(), HOUR));
+        const again = setting.authority.login();
+        await mine.login(credentialOf(again, HOUR));
         expect((await mine.ensureFresh()).view.accessToken).not.toBe("somebody-else");
+        expect(revoked).toEqual([]);
+        // Nor by the one logout there is.
+        await mine.logout();
+        expect(revoked).toEqual([again.refreshToken]);
       },
     );
 
