@@ -1,7 +1,12 @@
 import { copyFile, rm } from "node:fs/promises";
 import { proves, spawnChild } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createAggregateFileStore, createCredentialSession, readSpendRecords } from "../src/index.ts";
+import {
+  type CredentialError,
+  createAggregateFileStore,
+  createCredentialSession,
+  readSpendRecords,
+} from "../src/index.ts";
 import { gate } from "./support/gate.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
@@ -353,6 +358,68 @@ describe(createCredentialSession, () => {
       },
     );
   });
+
+  it(
+    "sends once where a claim was given back twice beside somebody who had judged before either",
+    proves("oauth-store/claim-without-lock"),
+    async () => {
+      const { tokens, save, session, stored } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const rehearsed = gate("rehearsed");
+      const third = gate("third");
+      const both = gate("sent");
+      const grant = loopbackGrant(tokens.url);
+      const sends: string[] = [];
+      const judged = { late: 0, restless: 0 };
+      const refreshGrant = (name: string) => async (input: Parameters<typeof grant>[0]) => {
+        sends.push(name);
+        // Under way until nobody can be stopped any more.
+        await both.faultPoint("sent");
+        return grant(input);
+      };
+      const late = session({
+        locks: uselessLocks,
+        refreshGrant: refreshGrant("late"),
+        faultPoint: async (point) => {
+          if (point === "judged") judged.late += 1;
+          await rehearsed.faultPoint(point);
+        },
+      }).ensureFresh();
+      await rehearsed.reached;
+      const clock = steppingClock();
+      const restless = session({
+        locks: uselessLocks,
+        clock,
+        refreshGrant: refreshGrant("restless"),
+        faultPoint: async (point) => {
+          if (point === "judged") judged.restless += 1;
+          if (point === "claimed" && judged.restless < 3) clock.jump(3000);
+          if (point === "rehearsed" && judged.restless === 3) await third.faultPoint("third");
+        },
+      }).ensureFresh();
+      await third.reached;
+      rehearsed.open();
+      await expect.poll(() => sends.length > 0 || judged.late > 1).toBe(true);
+      third.open();
+      await expect.poll(() => sends.length > 1 || judged.late > 1 || judged.restless > 3).toBe(true);
+      both.open();
+      // Whose claim was overtaken for the third time may say so; the other has the answer.
+      const ends = await Promise.all(
+        [late, restless].map((end) =>
+          end.then(
+            ({ view }) => view.accessToken,
+            (error: CredentialError) => error.reason,
+          ),
+        ),
+      );
+      expect(sends).toHaveLength(1);
+      const now = (await stored())?.accessToken;
+      expect(ends).toContain(now);
+      expect([now, "store-moves"]).toEqual(expect.arrayContaining(ends));
+      expect(tokens.authority.presented).toHaveLength(1);
+      expect(tokens.authority.revokedFamilies.size).toBe(0);
+    },
+  );
 
   describe("a store that went back", () => {
     it(
