@@ -2,7 +2,12 @@ import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises
 import { inspect } from "node:util";
 import { expectNoSecret, proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEncryptedFileStore, flockProvider, type KeyringProvider } from "../src/index.ts";
+import {
+  createEncryptedFileStore,
+  flockProvider,
+  type KeyringProvider,
+  type LockProvider,
+} from "../src/index.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
 import { noBus, scriptedKeyring } from "./support/scripted-keyring.ts";
 
@@ -168,26 +173,22 @@ describe(createEncryptedFileStore, () => {
     proves("oauth-store/one-shared-key"),
     async () => {
       const provider = scriptedKeyring();
-      const store = (name: string) =>
+      const store = (name: string, timeoutMs?: number, locks?: LockProvider) =>
         createEncryptedFileStore({
           path: home.file(`${name}.enc`),
           lockPath: home.file("locks", `${name}.lock`),
-          key: { keyring: { service: "S", account: "key", timeoutMs: 150, provider } },
+          key: { keyring: { service: "S", account: "key", timeoutMs, provider } },
+          locks,
         });
       const land = provider.stick("set");
-      await expect(store("a").update(KEY, () => ({ write: "a" }))).rejects.toMatchObject({
+      await expect(store("a", 150).update(KEY, () => ({ write: "a" }))).rejects.toMatchObject({
         code: "ERR_OAUTH_STORE_KEYRING_BUSY",
       });
       const contended = Promise.withResolvers<void>();
       const real = flockProvider();
-      const other = createEncryptedFileStore({
-        path: home.file("b.enc"),
-        lockPath: home.file("locks", "b.lock"),
-        key: { keyring: { service: "S", account: "key", timeoutMs: 150, provider } },
-        locks: {
-          ...real,
-          acquire: (path, options) => real.acquire(path, { ...options, onContention: contended.resolve }),
-        },
+      const other = store("b", undefined, {
+        ...real,
+        acquire: (path, options) => real.acquire(path, { ...options, onContention: contended.resolve }),
       });
       const saving = other.update(KEY, () => ({ write: "b" }));
       await contended.promise;

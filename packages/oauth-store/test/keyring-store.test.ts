@@ -62,12 +62,13 @@ describe(createKeyringStore, () => {
       await expect(store.update("a|0", write("A"))).rejects.toEqual(code("KEYRING_BUSY"));
       await expect(store.update("b|0", write("B"))).rejects.toEqual(code("KEYRING_BUSY"));
       // Another process, whose keyring answers.
-      await open().update("b|0", write("B2"), { lockTimeoutMs: 1000 });
-      await expect(open().update("a|0", write("A2"), { lockTimeoutMs: 30 })).rejects.toEqual(
+      const other = open({ timeoutMs: 5000 });
+      await other.update("b|0", write("B2"), { lockTimeoutMs: 1000 });
+      await expect(other.update("a|0", write("A2"), { lockTimeoutMs: 30 })).rejects.toEqual(
         code("LOCK_TIMEOUT"),
       );
       land();
-      await open().update("a|0", write("A3"));
+      await other.update("a|0", write("A3"));
       expect([kept("a|0"), kept("b|0")]).toEqual(['{"entry":"A3"}', '{"entry":"B2"}']);
     },
   );

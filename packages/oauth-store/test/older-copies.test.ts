@@ -4,6 +4,7 @@ import {
   type CredentialStore,
   createKeyringStore,
   flockProvider,
+  type KeyringStoreOptions,
   type LockProvider,
   oauthCredential,
   type ResolvedCredentialStore,
@@ -15,6 +16,8 @@ import { plainFile } from "./support/plain-file.ts";
 import { dismissed, noBus, type ScriptedKeyring, scriptedKeyring } from "./support/scripted-keyring.ts";
 
 const LOGIN = { quarantine: true };
+/** For who has to wait for a keyring that does not answer. */
+const HASTY = { timeoutMs: 1000 };
 const silent = new Error("DBus error: Did not receive a reply.");
 
 let home: TemporaryHome;
@@ -27,19 +30,13 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const keyring = (locks?: LockProvider): CredentialStore =>
-  createKeyringStore({
-    service: "S",
-    lockDirectory: home.file("locks"),
-    keyring: scripted,
-    timeoutMs: 300,
-    locks,
-  });
+const keyring = (over: Partial<KeyringStoreOptions> = {}): CredentialStore =>
+  createKeyringStore({ service: "S", lockDirectory: home.file("locks"), keyring: scripted, ...over });
 /** Each is a start of its own. */
-const start = (locks?: LockProvider): ResolvedCredentialStore =>
+const start = (over: Partial<KeyringStoreOptions> = {}): ResolvedCredentialStore =>
   resolveCredentialStore({
     mode: "auto",
-    keyring: keyring(locks),
+    keyring: keyring(over),
     file: plainFile.open(home.path),
     onEvent: (event) => events.push(event),
   });
@@ -175,7 +172,7 @@ describe("what the keyring was told before the file was used", () => {
     async () => {
       await put(keyring(), "older, in the keyring");
       const land = scripted.stick("set");
-      const store = start();
+      const store = start(HASTY);
       await logIn(store, "new");
       expect(store.resolution(KEY)).toBe("file");
       land();
@@ -227,7 +224,7 @@ describe("what the keyring was told before the file was used", () => {
         },
       };
       const land = scripted.stick("set");
-      await logIn(start(late), "first");
+      await logIn(start({ ...HASTY, locks: late }), "first");
       land();
       await logIn(start(), "second");
       otherIsIn.resolve();
@@ -241,7 +238,7 @@ describe("what the keyring was told before the file was used", () => {
     proves("oauth-store/older-copies-only", "oauth-store/older-copies-told"),
     async () => {
       const answer = scripted.stick("get");
-      const first = start();
+      const first = start(HASTY);
       await logIn(first, "first");
       expect(leftovers()).toEqual(["ERR_OAUTH_STORE_KEYRING_BUSY"]);
       const before = asked();
