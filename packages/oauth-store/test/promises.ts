@@ -323,4 +323,9 @@ export const promises = {
     promise: "A process that stood still past the limit of its answer takes the answer that came meanwhile.",
     room,
   },
+  "oauth-store/login-needed": {
+    promise:
+      "A grant that cannot send, now or later, ends in a request for a login that carries its reason; nothing is put off, and no claim stays in the way.",
+    room,
+  },
 } as const;
