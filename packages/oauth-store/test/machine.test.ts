@@ -96,6 +96,31 @@ describe("a disk that is full", () => {
       expect(authority.presented).toEqual([issued.refreshToken]);
     },
   );
+
+  it.skipIf(!canMount)(
+    "after the send does not lose an answer that is longer than most: a long credential has taken four times its size",
+    proves("oauth-store/disk-full", "oauth-store/record-shape"),
+    async () => {
+      const { authority } = setting.tokens;
+      const issued = authority.login();
+      const long = { ...credentialOf(issued), accessToken: "a".repeat(20 * 1024) };
+      // Longer than the room that any record has.
+      const longer = "b".repeat(70 * 1024);
+      authority.mischief.push({
+        json: { access_token: longer, refresh_token: authority.login().refreshToken, expires_in: 3600 },
+      });
+      const report = await onMachine(SMALL, "fills after the claim", long);
+      expect(report).toMatchObject({
+        first: { generation: 1 },
+        states: ["sealed"],
+        stored: long.accessToken,
+        second: { generation: 1 },
+        statesAfter: ["settled"],
+        storedAfter: longer,
+      });
+      expect(authority.presented).toEqual([issued.refreshToken]);
+    },
+  );
 });
 
 describe("a store that was mounted into a container", () => {

@@ -330,4 +330,13 @@ export const promises = {
       "A logout revokes the newest refresh token of the login that it ends, never one of another account or a later login, and waits 15 s at most for the server.",
     room,
   },
+  "oauth-store/frozen-process": {
+    promise: "A process that stood still past the limit of its answer takes the answer that came meanwhile.",
+    room,
+  },
+  "oauth-store/login-needed": {
+    promise:
+      "A grant that cannot send, now or later, ends in a request for a login that carries its reason; nothing is put off, and no claim stays in the way.",
+    room,
+  },
 } as const;
