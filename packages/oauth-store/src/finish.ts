@@ -204,8 +204,10 @@ async function wrongOwner<C, V>(
   pen: RecordPen,
 ): Promise<"start-over"> {
   try {
-    // What is sealed stays sealed. What was not is given up, so that it is not asked for again.
-    const state = pen.header.state === "held" ? "refused" : pen.header.state;
+    // What is sealed stays sealed, also by a receiver that died before it could say so. What was not is given up, so
+    // that it is not asked for again.
+    const { state: found } = pen.header;
+    const state = found === "held" ? "refused" : found === "claimed" ? "sealed" : found;
     if (pen.header.outcomeCode !== WRONG_ACCOUNT) {
       await pen.write({ ...pen.header, state, outcomeCode: WRONG_ACCOUNT });
     }

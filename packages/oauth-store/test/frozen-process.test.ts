@@ -36,7 +36,7 @@ describe(createCredentialSession, () => {
     "takes the answer that came while the process was stopped, though its time to answer is over by then",
     proves("oauth-store/frozen-process"),
     async () => {
-      const { tokens, save, home, session, watch } = setting;
+      const { tokens, save, home, session } = setting;
       await save(credentialOf(tokens.authority.login()));
       const kept = tokens.keepAnswers();
       const child = spawnChild({ script: FROZEN });
@@ -52,7 +52,6 @@ describe(createCredentialSession, () => {
         expect(await child.receive()).toEqual({ generation: 1 });
       } finally {
         await child.kill();
-        watch.child(child);
       }
       expect((await session().ensureFresh()).generation).toBe(1);
       expect(tokens.authority.presented).toHaveLength(1);

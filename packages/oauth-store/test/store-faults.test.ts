@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { proves, type SpawnedChild, spawnChild, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CredentialStore, type JsonValue, systemKeyring } from "../src/index.ts";
-import type { FaultyWrite } from "./children/faulty-writer-child.ts";
+import type { FaultyWrite, FaultyWriteReport } from "./children/faulty-writer-child.ts";
 import { canUseKeyring, useSecretService } from "./support/desktop.ts";
 import { KEY } from "./support/memory-setting.ts";
+import { adjacentSteps, pointsOf, type Step } from "./support/steps.ts";
 import { FILE_OF, type StoreKind, storeMaker } from "./support/store-kinds.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
@@ -18,77 +19,35 @@ const NEW = { new: true, padding: "n".repeat(20_000) };
 const WITNESS = { access_token: "somebody else's", unknown: { nested: [1] } };
 const OTHER = "other|1";
 
-/** What a write is about to change, and the points it passes; from `from` on the change has happened. */
+/** What a write is about to change, and the point from which on the change has happened. */
 interface Way {
   readonly name: string;
-  readonly before: readonly ("old" | "witness" | "broken")[];
+  /** `leftover`: what a write that was cut short has left beside it. */
+  readonly before: readonly ("old" | "witness" | "broken" | "leftover")[];
   readonly write: JsonValue | "remove";
-  readonly points: readonly string[];
   readonly from: string;
 }
-
-const fileWritten = [
-  "store/decided",
-  "file/temporary-created",
-  "file/temporary-unsynced",
-  "file/temporary-written",
-  "file/renamed",
-  "store/changed",
-];
-const fileRemoved = ["store/decided", "file/removed", "store/changed"];
-const aside = ["aside/private", "aside/renamed", "aside/moved"];
-const keyringSet = ["store/decided", "keyring/set", "keyring/written"];
-const keyringRemoved = ["store/decided", "keyring/removed", "keyring/written"];
 
 function waysOf(kind: StoreKind): Way[] {
   const shared = kind === "single file" ? [] : (["witness"] as const);
   const isKeyring = kind === "keyring";
-  const made = keyPoints(kind);
-  const [decided = "", ...later] = fileWritten;
-  const written = isKeyring ? keyringSet : fileWritten;
-  const from = isKeyring ? "keyring/set" : "file/renamed";
-  const anew = isKeyring ? written : [decided, ...made, ...later];
-  const moved = isKeyring ? ["keyring/removed"] : aside;
+  const written = isKeyring ? "keyring/set" : "file/renamed";
+  const removed = isKeyring ? "keyring/removed" : "file/removed";
   const ways: Way[] = [
-    { name: "the first entry", before: [], write: NEW, points: anew, from },
-    { name: "a change", before: ["old", ...shared], write: NEW, points: written, from },
-    {
-      name: "the removal of the last entry",
-      before: ["old"],
-      write: "remove",
-      points: isKeyring ? keyringRemoved : fileRemoved,
-      from: isKeyring ? "keyring/removed" : "file/removed",
-    },
-    {
-      name: "a login over what is broken",
-      before: ["broken"],
-      write: NEW,
-      points: [...moved, ...anew],
-      from,
-    },
+    { name: "the first entry", before: [], write: NEW, from: written },
+    { name: "a change", before: ["old", ...shared], write: NEW, from: written },
+    { name: "the removal of the last entry", before: ["old"], write: "remove", from: removed },
+    { name: "a login over what is broken", before: ["broken"], write: NEW, from: written },
   ];
-  if (shared.length > 0) {
-    ways.push({
-      name: "a removal",
-      before: ["old", "witness"],
-      write: "remove",
-      points: isKeyring ? keyringRemoved : fileWritten,
-      from: isKeyring ? "keyring/removed" : "file/renamed",
-    });
+  if (!isKeyring) {
+    const before = ["old", ...shared, "leftover"] as const;
+    ways.push({ name: "a change after one that was cut short", before, write: NEW, from: written });
   }
-  return ways.map((way) => ({ ...way, points: ["store/locked", ...way.points] }));
-}
-
-/** An encrypted file has its key made before its first entry is written. */
-function keyPoints(kind: StoreKind): string[] {
-  const file = [
-    "key/file/temporary-created",
-    "key/file/temporary-unsynced",
-    "key/file/temporary-written",
-    "key/file/renamed",
-  ];
-  if (kind === "encrypted file") return [...file, "key/written"];
-  return kind === "encrypted file with its key in the keyring" ? ["key/keyring/set", "key/written"] : [];
+  if (shared.length > 0) {
+    const from = isKeyring ? removed : written;
+    ways.push({ name: "a removal", before: ["old", "witness"], write: "remove", from });
+  }
+  return ways;
 }
 
 let root: TemporaryHome;
@@ -117,6 +76,9 @@ async function prepare(kind: StoreKind, { before }: Way): Promise<string> {
     if (file) await writeFile(join(home, file), '{"broken', { mode: 0o600 });
     else await keyring.entry(home, KEY).set('{"broken');
   }
+  if (before.includes("leftover")) {
+    await writeFile(join(home, `.${file}.${"0".repeat(16)}.tmp`), '{"half', { mode: 0o600 });
+  }
   return home;
 }
 
@@ -128,19 +90,49 @@ async function found(store: CredentialStore): Promise<unknown> {
   });
 }
 
-async function expectKilled(kind: StoreKind, way: Way, point: string, home: string): Promise<void> {
-  const { before, write, points, from } = way;
-  const at = (name: string) => points.indexOf(name);
+/** A process that makes one write in each home. */
+function writer(kind: StoreKind, writes: readonly FaultyWrite[]): SpawnedChild {
+  const child = spawnChild({ script: CHILD });
+  children.push(child);
+  child.send({ kind, writes });
+  return child;
+}
+
+/** What each way goes through when nobody kills it. */
+async function rehearse(kind: StoreKind): Promise<(readonly Step[])[]> {
+  const ways = waysOf(kind);
+  const homes = await Promise.all(ways.map((way) => prepare(kind, way)));
+  const child = writer(
+    kind,
+    ways.map(({ write }, at) => ({ home: homes[at] ?? "", key: KEY, write })),
+  );
+  const all: (readonly Step[])[] = [];
+  for (const _ of ways) {
+    const report = await child.receive<FaultyWriteReport>();
+    all[report.at] = "steps" in report ? report.steps : [];
+  }
+  return all;
+}
+
+async function expectKilled(
+  kind: StoreKind,
+  way: Way,
+  passed: readonly string[],
+  home: string,
+): Promise<void> {
+  const { before, write, from } = way;
   const store = open(kind, home);
-  const isChanged = at(point) >= at(from);
-  const isMoved = at(point) >= Math.max(at("aside/renamed"), kind === "keyring" ? at("keyring/removed") : -1);
+  // What is broken is removed from a keyring, and moved out of a file's way, before anything is written.
+  const moving = kind === "keyring" ? "keyring/removed" : "aside/renamed";
+  const isMoved = before.includes("broken") && passed.includes(moving);
+  const isChanged = passed.includes(from);
   const untouched = before.includes("old")
     ? OLD
     : before.includes("broken") && !isMoved
       ? "broken"
       : undefined;
   const changed = write === "remove" ? undefined : write;
-  const where = `${way.name}, killed at ${point}`;
+  const where = `${way.name}, killed at ${passed.at(-1)}`;
   expect(await found(store), where).toEqual(isChanged ? changed : untouched);
   const witness = before.includes("witness") ? WITNESS : undefined;
   if (witness) expect(await store.read(OTHER), where).toEqual(witness);
@@ -184,15 +176,9 @@ describe.each<StoreKind>([
     "has a point between every two steps of a write",
     proves("oauth-store/killed-between-steps"),
     async () => {
-      if (kind.includes("keyring")) service();
-      for (const way of waysOf(kind)) {
-        const passed: string[] = [];
-        await open(kind, await prepare(kind, way)).update(
-          KEY,
-          () => (way.write === "remove" ? "remove" : { write: way.write }),
-          { quarantine: true, faultPoint: (name) => void passed.push(name) },
-        );
-        expect(passed, way.name).toEqual(way.points);
+      for (const [at, steps] of (await rehearse(kind)).entries()) {
+        expect(steps.map(({ is }) => is)).toContain("change");
+        expect(adjacentSteps(steps), waysOf(kind)[at]?.name).toEqual([]);
       }
     },
   );
@@ -204,23 +190,27 @@ describe.each<StoreKind>([
       timeout: LONG ? 1_800_000 : 180_000,
     },
     async () => {
+      const points = (await rehearse(kind)).map(pointsOf);
+      const cases = waysOf(kind).flatMap((way, n) =>
+        (points[n] ?? []).map((_, at, all) => ({ way, passed: all.slice(0, at + 1) })),
+      );
       for (let kill = 0; kill < kills; kill += 1) {
         if (kill % 20 === 19 && kind.includes("keyring")) await newDaemon();
-        const cases = waysOf(kind).flatMap((way) => way.points.map((point) => ({ way, point })));
         const writes: FaultyWrite[] = [];
-        for (const { way, point } of cases) {
+        for (const { way, passed } of cases) {
           const home = await prepare(kind, way);
-          writes.push({ home, key: KEY, write: way.write, quarantine: true, stopAt: point });
+          writes.push({ home, key: KEY, write: way.write, passes: passed.length - 1 });
         }
-        const victim = spawnChild({ script: CHILD });
-        children.push(victim);
-        victim.send({ kind, writes });
+        const victim = writer(kind, writes);
         const stood: string[] = [];
-        for (const _ of cases) stood.push(await victim.receive<string>());
-        expect(stood.sort()).toEqual(cases.map(({ point }) => point).sort());
+        for (const _ of cases) {
+          const report = await victim.receive<FaultyWriteReport>();
+          stood[report.at] = "stands" in report ? report.stands : "the end";
+        }
+        expect(stood).toEqual(cases.map(({ passed }) => passed.at(-1)));
         expect((await victim.kill()).signal).toBe("SIGKILL");
-        for (const [at, { way, point }] of cases.entries()) {
-          await expectKilled(kind, way, point, writes[at]?.home ?? "");
+        for (const [at, { way, passed }] of cases.entries()) {
+          await expectKilled(kind, way, passed, writes[at]?.home ?? "");
         }
       }
     },

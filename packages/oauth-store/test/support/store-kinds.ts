@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createAggregateFileStore } from "../../src/aggregate-file-store.ts";
 import type { CredentialStore } from "../../src/credential-store.ts";
 import { createEncryptedFileStore } from "../../src/encrypted-file-store.ts";
+import type { KeyringProvider } from "../../src/keyring-provider.ts";
 import { createKeyringStore } from "../../src/keyring-store.ts";
 import { createSingleFileStore } from "../../src/single-file-store.ts";
 import { systemKeyring } from "../../src/system-keyring.ts";
@@ -24,8 +25,9 @@ export const FILE_OF: Readonly<Partial<Record<StoreKind, string>>> = {
 };
 
 /** The stores of homes; all of one maker share one thread to the keyring. */
-export function storeMaker(): (kind: StoreKind, home: string) => CredentialStore {
-  const keyring = systemKeyring();
+export function storeMaker(
+  keyring: KeyringProvider = systemKeyring(),
+): (kind: StoreKind, home: string) => CredentialStore {
   return (kind, home) => {
     const path = join(home, FILE_OF[kind] ?? "");
     const lockDirectory = join(home, "locks");

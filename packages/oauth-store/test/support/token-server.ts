@@ -6,18 +6,19 @@ export interface TokenServer {
   readonly url: string;
   readonly authority: RotatingAuthority;
   readonly server: ScriptedServer;
-  /** The next answers are decided, and kept until `release`. */
-  keepAnswers(): { release(): void };
+  /** The next answers are decided, and kept until `release`; then each leaves at a moment of its own in that time. */
+  keepAnswers(): { release(withinMs?: number): void };
   close(): Promise<void>;
 }
 
 export async function startTokenServer(authority = new RotatingAuthority()): Promise<TokenServer> {
-  let kept: Promise<void> | undefined;
+  let kept: Promise<number> | undefined;
   const server = await startScriptedServer({
     handler: async (seen, exchange) => {
       const { refresh_token: refreshToken } = JSON.parse(seen.body) as { refresh_token: string };
       const answer = authority.grant(refreshToken);
-      await kept;
+      const withinMs = (await kept) ?? 0;
+      if (withinMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs));
       if (answer.sent !== "yes") {
         exchange.socket.destroy();
         return undefined;
@@ -33,12 +34,12 @@ export async function startTokenServer(authority = new RotatingAuthority()): Pro
     authority,
     server,
     keepAnswers() {
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<number>();
       kept = promise;
       return {
-        release() {
+        release(withinMs = 0) {
           kept = undefined;
-          resolve();
+          resolve(withinMs);
         },
       };
     },

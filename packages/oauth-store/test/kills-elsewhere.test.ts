@@ -1,0 +1,4 @@
+import { describeKills } from "./support/describe-kills.ts";
+
+describeKills("single file");
+describeKills("auto");
