@@ -115,5 +115,5 @@ function killsOf(store: KillStore, { work, passed }: Moment): number {
 
 /** Records are gone through in the order in which the directory names them, and not all have the same done to them. */
 function inAnyOrder(point: string): string {
-  return point.startsWith("records/") ? "records" : point;
+  return /^(?:records|spent)\//.test(point) ? "records" : point;
 }
