@@ -1,16 +1,5 @@
 import { refused } from "./judge.ts";
-import {
-  type Act,
-  breakPromise,
-  conclude,
-  enter,
-  leave,
-  left,
-  type Machine,
-  SPENDING,
-  startOver,
-  use,
-} from "./machine.ts";
+import { type Act, conclude, enter, leave, left, type Machine, SPENDING, startOver, use } from "./machine.ts";
 import {
   DEFERRED,
   HELD,
@@ -65,7 +54,8 @@ export const SERVER_ERROR = 21;
 
 export const BUSY = 22;
 
-export const OTHER_OWNER = 23;
+/** With the number of what was issued to somebody else. */
+export const OTHER_OWNER = 40;
 
 /** Marks an attempt as failed and puts the next one off, for everybody. */
 export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | typeof DEFERRED): undefined {
@@ -84,6 +74,7 @@ export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | 
 /** Steps 9 and 10: the outcome is written down; a successor is sealed first. */
 export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   const answer = of(s, p, NEXT);
+  const issued = answer > OTHER_OWNER ? answer - OTHER_OWNER : answer;
   const refreshToken = refreshTokenOf(m, of(s, p, BASE));
   const record = recordAt(refreshToken, of(s, p, ATTEMPT));
   if (answer === REFUSAL) {
@@ -107,20 +98,20 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
       putOff(m, n, p, answer === BUSY ? DEFERRED : UNKNOWN);
     });
   }
-  if (answer === OTHER_OWNER) {
+  if (answer > OTHER_OWNER && m.rules["wrong-owner"]) {
     return act("seal for another", (n) => {
       setOutcome(n, refreshToken, ANSWERED);
       setStateAt(n, record, SEALED);
       setBodyAt(n, record, WRONG_OWNER_BODY);
       setOwnerAt(n, record, 0);
       setMark(n, record, LEASED, false);
-      if (!m.rules["wrong-owner"]) breakPromise(n, "the wrong account was handed out");
       conclude(n, p, "wrong-owner");
       leave(n, p, "idle");
     });
   }
   const receive = (n: State): undefined => {
     setOutcome(n, refreshToken, ANSWERED);
+    n[at(p, NEXT)] = issued;
     n[at(p, MODE)] = SPENDING;
     enter(n, p, "commit");
   };
@@ -138,7 +129,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   act("seal", (n) => {
     receive(n);
     setStateAt(n, record, SEALED);
-    setBodyAt(n, record, 2 + answer);
+    setBodyAt(n, record, 2 + issued);
     setOwnerAt(n, record, 0);
     setMark(n, record, LEASED, false);
   });

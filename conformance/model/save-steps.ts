@@ -1,7 +1,6 @@
 import { flush, forget } from "./flush-steps.ts";
 import {
   type Act,
-  breakPromise,
   enter,
   enterWindow,
   FINISHING,
@@ -46,7 +45,6 @@ import {
   GOAL,
   get,
   hasFlag,
-  LOGIN,
   MODE,
   NEXT,
   of,
@@ -80,21 +78,12 @@ export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined 
         });
       }
       return act("write back", (n) => {
-        if (get(n, STORE) === of(n, p, BASE)) install(n, of(n, p, CURRENT));
+        if (get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, CURRENT);
         startOver(n, p);
       });
     default:
       return;
   }
-}
-
-/** Puts a credential of an existing login into the store. */
-function install(n: State, credential: number): undefined {
-  const family = familyOf(credential) + 1;
-  const login = get(n, LOGIN);
-  if (login === 0) breakPromise(n, "a login came back after a logout");
-  else if (login !== family) breakPromise(n, "a login was overwritten");
-  n[STORE] = credential;
 }
 
 /** Step 11: a compare-and-swap. */
@@ -104,10 +93,9 @@ function commit(m: Machine, n: State, p: number): undefined {
   const stored = get(n, STORE);
   const isSame = stored !== 0 && refreshTokenOf(m, stored) === refreshTokenOf(m, base);
   const isLater = isSame && stored > next;
-  if (isLater && !m.rules["newer-stays"]) breakPromise(n, "an older generation was saved over a newer one");
   if (isLater && m.rules["newer-stays"]) n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
   else if (!m.rules["compare-and-swap"] || isSame || stored === next) {
-    install(n, next);
+    n[STORE] = next;
     n[at(p, BASE)] = base;
     n[at(p, MODE)] = of(n, p, MODE) & 3;
   } else n[at(p, MODE)] = of(n, p, MODE) | DROPPED;

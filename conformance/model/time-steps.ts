@@ -18,11 +18,11 @@ import {
 import {
   ATTEMPTS,
   at,
+  CREDENTIALS,
   FAMILY,
   FLAGS,
   FROZEN,
   familyOf,
-  GENERATIONS,
   GRACE,
   get,
   HOLDERS,
@@ -42,7 +42,7 @@ export function timeSteps(m: Machine, s: State, act: Act): undefined {
   const isBackOff = waits("back-off");
   const isLeaseAwaited = m.scenario.lock !== "proves death" && (waits("waiting") || waits("locking"));
   if (!isBackOff && !isLeaseAwaited) return;
-  for (let refreshToken = 1; refreshToken <= 2 * GENERATIONS; refreshToken += 1) {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const record = recordAt(refreshToken, attempt);
       const state = stateAt(s, record);

@@ -5,19 +5,21 @@ import type { Scenario } from "../scenario.ts";
 import {
   ASKED,
   BACKUP,
+  CREDENTIALS,
   CURRENT,
-  credentialOf,
   EXPIRED,
   FAMILY,
   FROZEN,
   GRACE,
   get,
+  hasBit,
   hasFlag,
   of,
   PENDING,
   STORE,
   type State,
   UNSAVED,
+  UNSAVED_NEXT,
 } from "../state.ts";
 import { damageClaim, removeFromHome } from "./record-damage.ts";
 import { SimulatedTime } from "./simulated-clock.ts";
@@ -114,8 +116,8 @@ export class Driver {
       this.processes.push(process);
       if (of(first, number, CURRENT) !== 0) await process.session.ensureFresh();
     }
-    for (let number = 1; number <= 8; number += 1) {
-      if ((get(first, EXPIRED) & (1 << (number - 1))) !== 0) expired.add(number);
+    for (let number = 1; number <= CREDENTIALS; number += 1) {
+      if (hasBit(first, EXPIRED, number)) expired.add(number);
     }
   }
 
@@ -146,7 +148,7 @@ export class Driver {
   }
 
   /** What concerns one process. Returns whether its next save fails. */
-  async #act({ action, process: number, before }: WalkStep): Promise<boolean> {
+  async #act({ action, process: number, before, after }: WalkStep): Promise<boolean> {
     const process = this.process(number);
     const { gates } = process;
     switch (action) {
@@ -162,7 +164,7 @@ export class Driver {
         if (gates.at !== undefined) gates.release();
         return false;
       case "log in":
-        process.aside(() => process.session.login(this.server.credential(credentialOf(1, 0))));
+        process.aside(() => process.session.login(this.server.credential(of(after, number, UNSAVED_NEXT))));
         return false;
       case "log out":
         process.aside(() => process.session.logout());

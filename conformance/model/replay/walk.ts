@@ -1,6 +1,7 @@
 import { judgeEnd } from "../ends.ts";
 import { initialState } from "../initial-state.ts";
 import { type Action, type Broken, isAt, type Machine, PLACES, PROMISES } from "../machine.ts";
+import { observe } from "../observe.ts";
 import { type RuleSet, rulesWithout } from "../rules.ts";
 import type { Scenario } from "../scenario.ts";
 import {
@@ -59,6 +60,7 @@ export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWit
       return scratch;
     },
     emit(n, action, process) {
+      observe(machine, here, n, action, process);
       choices.push({ action, process, before: here, after: n.slice() });
     },
   };
