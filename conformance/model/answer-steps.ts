@@ -27,6 +27,7 @@ import {
   get,
   MODE,
   NEXT,
+  OVERSLEPT,
   OWN_BACKOFF,
   of,
   STORE,
@@ -65,7 +66,7 @@ export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | 
   setMark(n, record, PUT_OFF, true);
   setMark(n, record, LEASED, false);
   setOwnerAt(n, record, 0);
-  if (state === DEFERRED) setOutcome(n, refreshToken, NOT_CONSUMED);
+  if (state === DEFERRED) noteOutcome(n, p, refreshToken, NOT_CONSUMED);
   mark(n, refreshToken, BACKING_OFF);
   setFlag(n, p, OWN_BACKOFF);
   leave(n, p, "back-off");
@@ -83,7 +84,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
       setBodyAt(n, record, 2 + of(n, p, BASE));
       setOwnerAt(n, record, 0);
       setMark(n, record, LEASED, false);
-      setOutcome(n, refreshToken, REFUSED_BY_SERVER);
+      noteOutcome(n, p, refreshToken, REFUSED_BY_SERVER);
       n[at(p, NEXT)] = 0;
       if (m.scenario.faults["foreign writer"]) enter(n, p, "poll");
       else believe(m, n, p);
@@ -92,7 +93,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   if (answer === SERVER_ERROR || answer === BUSY) {
     return act("note failure", (n) => {
       if (answer === SERVER_ERROR) {
-        setOutcome(n, refreshToken, UNKNOWN_OUTCOME);
+        noteOutcome(n, p, refreshToken, UNKNOWN_OUTCOME);
         mark(n, refreshToken, DOUBT);
       }
       putOff(m, n, p, answer === BUSY ? DEFERRED : UNKNOWN);
@@ -100,7 +101,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   }
   if (answer > OTHER_OWNER && m.rules["wrong-owner"]) {
     return act("seal for another", (n) => {
-      setOutcome(n, refreshToken, ANSWERED);
+      noteOutcome(n, p, refreshToken, ANSWERED);
       setStateAt(n, record, SEALED);
       setBodyAt(n, record, WRONG_OWNER_BODY);
       setOwnerAt(n, record, 0);
@@ -110,7 +111,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
     });
   }
   const receive = (n: State): undefined => {
-    setOutcome(n, refreshToken, ANSWERED);
+    noteOutcome(n, p, refreshToken, ANSWERED);
     n[at(p, NEXT)] = issued;
     n[at(p, MODE)] = SPENDING;
     enter(n, p, "commit");
@@ -142,11 +143,16 @@ export function believe(m: Machine, n: State, p: number): undefined {
   const refreshToken = refreshTokenOf(m, base);
   if (stored === 0 || refreshTokenOf(m, stored) !== refreshToken) return startOver(n, p);
   const record = recordAt(refreshToken, of(n, p, ATTEMPT));
-  refused(m, n, p, refreshToken, hasMark(n, record, UNCERTAIN));
+  refused(n, p, refreshToken, hasMark(n, record, UNCERTAIN));
+}
+
+/** Whoever sent it and slept past its lease: its outcome counts as unknown, whatever it does on waking. */
+function noteOutcome(n: State, p: number, refreshToken: number, outcome: number): undefined {
+  if (of(n, p, OVERSLEPT) === 0) setOutcome(n, refreshToken, outcome);
 }
 
 export function loseTrack(m: Machine, n: State, p: number): undefined {
   n[at(p, ANSWER)] = 0;
-  loseAnswer(m, n, refreshTokenOf(m, of(n, p, BASE)));
+  if (of(n, p, OVERSLEPT) === 0) loseAnswer(m, n, refreshTokenOf(m, of(n, p, BASE)));
   putOff(m, n, p, UNKNOWN);
 }

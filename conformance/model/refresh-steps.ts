@@ -7,7 +7,6 @@ import {
   enter,
   enterWindow,
   isOvertaken,
-  isWindowEntered,
   leave,
   left,
   type Machine,
@@ -182,8 +181,7 @@ function send(m: Machine, n: State, p: number): undefined {
   const base = of(n, p, BASE);
   const refreshToken = refreshTokenOf(m, base);
   const sends = sendsOf(n, refreshToken);
-  // Who sent it slept past its lease: its outcome counts as unknown, whatever it does on waking.
-  if (!isWindowEntered(n, "freeze past the lease")) checkSending(n, sends);
+  checkSending(n, sends);
   if (hasFlag(n, p, STALE_CLAIM))
     breakPromise(n, "a token was sent that had left the store before it was claimed");
   if (get(n, UNWRITABLE) !== 0)

@@ -75,7 +75,9 @@ export const PREPARED = 22;
 export const JUDGED = 23;
 /** Logins that this process was told to end, one bit for each family. Ghost. */
 export const SIGNED_OFF = 24;
-const PROCESS_BYTES = 25;
+/** Whether its request outlived its lease: what becomes of it is nobody's business any more. Ghost. */
+export const OVERSLEPT = 25;
+const PROCESS_BYTES = 26;
 
 export const STATE_BYTES: number = Math.ceil((PROCESS + PROCESSES * PROCESS_BYTES) / 4) * 4;
 

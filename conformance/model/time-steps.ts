@@ -27,6 +27,7 @@ import {
   get,
   HOLDERS,
   hasFlag,
+  OVERSLEPT,
   of,
   SENDS,
   type State,
@@ -86,7 +87,10 @@ function endLease(m: Machine, n: State, record: number, refreshToken: number): u
   setOwnerAt(n, record, 0);
   n[HOLDERS] = get(n, HOLDERS) & ~(1 << (owner - 1));
   const isBeforeSend = isAt(n, owner - 1, "recheck") || isAt(n, owner - 1, "send");
-  if (!isBeforeSend) enterWindow(n, "freeze past the lease");
+  if (!isBeforeSend) {
+    enterWindow(n, "freeze past the lease");
+    n[at(owner - 1, OVERSLEPT)] = 1;
+  }
   if ((sendsOf(n, refreshToken) & 7) === UNDER_WAY) loseAnswer(m, n, refreshToken);
   else doubt(n, refreshToken);
 }
