@@ -369,6 +369,58 @@ describe(createCredentialSession, () => {
     );
   });
 
+  it(
+    "sends once where a claim was given back twice beside somebody who had judged before either",
+    proves("oauth-store/claim-without-lock"),
+    async () => {
+      const { tokens, save, session } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const gates = { late: gate("rehearsed"), next: gate("rehearsed"), restless: gate("third round") };
+      const both = gate("sent");
+      const grant = loopbackGrant(tokens.url);
+      const sends: string[] = [];
+      const judged = { late: 0, next: 0, restless: 0 };
+      const clock = steppingClock();
+      const start = (name: "late" | "next" | "restless") =>
+        session({
+          locks: uselessLocks,
+          clock: name === "restless" ? clock : undefined,
+          refreshGrant: async (input) => {
+            sends.push(name);
+            // Under way until nobody can be stopped any more.
+            await both.faultPoint("sent");
+            return grant(input);
+          },
+          faultPoint: async (point) => {
+            if (point === "judged") judged[name] += 1;
+            await gates[name].faultPoint(point);
+            if (name !== "restless") return;
+            // It sleeps after each claim, and gives it back.
+            if (point === "claimed") clock.jump(3000);
+            if (point === "locked" && judged.restless === 2) await gates.restless.faultPoint("third round");
+          },
+        }).ensureFresh();
+      const late = start("late");
+      await gates.late.reached;
+      const restless = start("restless");
+      await gates.restless.reached;
+      const next = start("next");
+      await gates.next.reached;
+      gates.late.open();
+      await expect.poll(() => sends.length > 0 || judged.late > 1).toBe(true);
+      gates.next.open();
+      await expect.poll(() => sends.length > 1 || judged.late > 1 || judged.next > 1).toBe(true);
+      both.open();
+      const [a, b] = await Promise.all([late, next]);
+      gates.restless.open();
+      expect(sends).toHaveLength(1);
+      expect(a.view.accessToken).toBe(b.view.accessToken);
+      expect((await restless).view.accessToken).toBe(a.view.accessToken);
+      expect(tokens.authority.presented).toHaveLength(1);
+      expect(tokens.authority.revokedFamilies.size).toBe(0);
+    },
+  );
+
   describe("a store that went back", () => {
     it(
       "past a logout that found an answer half sealed: nothing is sent",
