@@ -1,11 +1,13 @@
 import { refused } from "./judge.ts";
 import { type Act, conclude, enter, leave, left, type Machine, SPENDING, startOver, use } from "./machine.ts";
 import {
+  clearRecord,
   DEFERRED,
+  GIVEN_BACK,
   HELD,
   hasMark,
+  isWritable,
   LEASED,
-  NONE,
   PUT_OFF,
   REFUSED,
   recordAt,
@@ -62,10 +64,18 @@ export const OTHER_OWNER = 40;
 export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | typeof DEFERRED): undefined {
   const refreshToken = refreshTokenOf(m, of(n, p, BASE));
   const record = recordAt(refreshToken, of(n, p, ATTEMPT));
-  if (stateAt(n, record) !== NONE || !m.rules.claim) setStateAt(n, record, state);
-  setMark(n, record, PUT_OFF, true);
-  setMark(n, record, LEASED, false);
-  setOwnerAt(n, record, 0);
+  const isOurs = isWritable(n, record, p) || !m.rules.claim;
+  if (isOurs) {
+    setStateAt(n, record, state);
+    setMark(n, record, PUT_OFF, true);
+    setMark(n, record, LEASED, false);
+    setOwnerAt(n, record, 0);
+  }
+  // The latest that came to nothing tells of those before it.
+  for (let earlier = 1; earlier < of(n, p, ATTEMPT); earlier += 1) {
+    const other = recordAt(refreshToken, earlier);
+    if ([UNKNOWN, DEFERRED, GIVEN_BACK].includes(stateAt(n, other))) clearRecord(n, other);
+  }
   if (state === DEFERRED) noteOutcome(n, p, refreshToken, NOT_CONSUMED);
   mark(n, refreshToken, BACKING_OFF);
   setFlag(n, p, OWN_BACKOFF);
@@ -78,12 +88,16 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   const issued = answer > OTHER_OWNER ? answer - OTHER_OWNER : answer;
   const refreshToken = refreshTokenOf(m, of(s, p, BASE));
   const record = recordAt(refreshToken, of(s, p, ATTEMPT));
+  const close = (n: State, state: number, body: number): undefined => {
+    if (!isWritable(n, record, p) && m.rules.claim) return;
+    setStateAt(n, record, state);
+    setBodyAt(n, record, body);
+    setOwnerAt(n, record, 0);
+    setMark(n, record, LEASED, false);
+  };
   if (answer === REFUSAL) {
     return act("note refusal", (n) => {
-      setStateAt(n, record, REFUSED);
-      setBodyAt(n, record, 2 + of(n, p, BASE));
-      setOwnerAt(n, record, 0);
-      setMark(n, record, LEASED, false);
+      close(n, REFUSED, 2 + of(n, p, BASE));
       noteOutcome(n, p, refreshToken, REFUSED_BY_SERVER);
       n[at(p, NEXT)] = 0;
       if (m.scenario.faults["foreign writer"]) enter(n, p, "poll");
@@ -102,10 +116,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   if (answer > OTHER_OWNER && m.rules["wrong-owner"]) {
     return act("seal for another", (n) => {
       noteOutcome(n, p, refreshToken, ANSWERED);
-      setStateAt(n, record, SEALED);
-      setBodyAt(n, record, WRONG_OWNER_BODY);
-      setOwnerAt(n, record, 0);
-      setMark(n, record, LEASED, false);
+      close(n, SEALED, WRONG_OWNER_BODY);
       conclude(n, p, "wrong-owner");
       leave(n, p, "idle");
     });
@@ -122,6 +133,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
       if (canSeal) use(n, "seal fails");
       receive(n);
       setFlag(n, p, UNSEALED);
+      if (!isWritable(n, record, p) && m.rules.claim) return;
       if (m.rules["held-record"]) setStateAt(n, record, HELD);
       else setOwnerAt(n, record, 0);
     });
@@ -129,10 +141,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   if (!canSeal) return;
   act("seal", (n) => {
     receive(n);
-    setStateAt(n, record, SEALED);
-    setBodyAt(n, record, 2 + issued);
-    setOwnerAt(n, record, 0);
-    setMark(n, record, LEASED, false);
+    close(n, SEALED, 2 + issued);
   });
 }
 

@@ -3,6 +3,7 @@ import { breakPromise, conclude, enter, FINISHING, leave, type Machine, startOve
 import { nextStep } from "./next-step.ts";
 import { publish } from "./publish.ts";
 import { isKnownUsable, isLoginUsable } from "./reach.ts";
+import { goOn } from "./save-steps.ts";
 import {
   bodyAt,
   CLAIMED,
@@ -71,8 +72,10 @@ export function judge(m: Machine, n: State, p: number): undefined {
   const state = attempt === 0 ? NONE : stateAt(n, record);
   const isSaid = state === SEALED || state === SETTLED;
   const opens = attempt !== 0 && successorAt(n, record) !== 0 && (isSaid || rules["torn-record"]);
-  if (rules["write-back"] && holdsNewer(n, p, stored) && !(state === SEALED && opens))
+  if (rules["write-back"] && holdsNewer(n, p, stored) && !(state === SEALED && opens)) {
+    n[at(p, NEXT)] = of(n, p, CURRENT);
     return enter(n, p, "write-back");
+  }
 
   const isForgotten =
     (state === SETTLED && !rules["settled-record"]) || (state === REFUSED && !rules["shared-refusal"]);
@@ -91,7 +94,13 @@ export function judge(m: Machine, n: State, p: number): undefined {
     return leave(n, p, "idle");
   }
   if (step.do === "finish") {
-    n[at(p, NEXT)] = successorAt(n, record);
+    const next = successorAt(n, record);
+    const isSaved = refreshTokenOf(m, next) === refreshToken && next <= stored;
+    if (isSaved && rules["newer-stays"]) {
+      goOn(n, p, refreshToken, attempt, next);
+      return startOver(n, p);
+    }
+    n[at(p, NEXT)] = next;
     n[at(p, ATTEMPT)] = attempt;
     n[at(p, MODE)] = FINISHING;
     return enter(n, p, "commit");

@@ -20,6 +20,7 @@ import {
   countingAttempt,
   DEFERRED,
   GIVEN_BACK,
+  highestAttempt,
   LEASED,
   NONE,
   ownerAt,
@@ -80,8 +81,12 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
     case "recheck":
       return act("recheck", (n) => {
         const record = recordAt(refreshTokenOf(m, base), of(n, p, ATTEMPT));
-        const isMine = ownerAt(n, record) === p + 1 || m.scenario.lock !== "proves death";
-        const isHighest = countingAttempt(n, refreshTokenOf(m, base), m.rules) === of(n, p, ATTEMPT);
+        const counts = countingAttempt(n, refreshTokenOf(m, base), m.rules) === of(n, p, ATTEMPT);
+        // Where a lock proves nothing, a lease that has run out leaves the record to whoever slept through it.
+        const owner = ownerAt(n, record);
+        const isMine = owner === p + 1 || (owner === 0 && m.scenario.lock !== "proves death");
+        // Also one that was given back tells of somebody who judged later.
+        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT) && counts;
         const moved =
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
@@ -161,6 +166,11 @@ function standDown(m: Machine, n: State, p: number): undefined {
   if (!isMine) return;
   if (!m.rules["given-back"]) return clearRecord(n, record);
   setStateAt(n, record, GIVEN_BACK);
+  // The last keeps its number for all.
+  for (let earlier = 1; earlier < of(n, p, ATTEMPT); earlier += 1) {
+    const other = recordAt(refreshTokenOf(m, of(n, p, BASE)), earlier);
+    if (stateAt(n, other) === GIVEN_BACK) clearRecord(n, other);
+  }
   setMark(n, record, PUT_OFF, false);
   setMark(n, record, LEASED, false);
   setOwnerAt(n, record, 0);

@@ -20,6 +20,7 @@ import {
   bodyAt,
   clearRecord,
   HELD,
+  isWritable,
   LEASED,
   NONE,
   ownerAt,
@@ -58,7 +59,7 @@ import {
   UNSAVED_NEXT,
   UNSEALED,
 } from "./state.ts";
-import { meets, refreshTokenOf } from "./tokens.ts";
+import { meets, refreshTokenOf, sendsOf, UNDER_WAY } from "./tokens.ts";
 
 /** Steps that bring something into the store: commit, settle, flush, write back. */
 export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined {
@@ -78,7 +79,7 @@ export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined 
         });
       }
       return act("write back", (n) => {
-        if (get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, CURRENT);
+        if (get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, NEXT);
         startOver(n, p);
       });
     default:
@@ -98,11 +99,16 @@ function commit(m: Machine, n: State, p: number): undefined {
     n[STORE] = next;
     n[at(p, BASE)] = base;
     n[at(p, MODE)] = of(n, p, MODE) & 3;
-  } else n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
+  } else {
+    const isOlder = stored !== 0 && familyOf(stored) === familyOf(next) && stored < next;
+    n[at(p, MODE)] = of(n, p, MODE) | DROPPED | (isOlder ? WENT_BACK : 0);
+  }
   enter(n, p, "settle");
 }
 
 const DROPPED = 4;
+/** The store holds an older generation of the same login. */
+const WENT_BACK = 8;
 
 function failToCommit(m: Machine, n: State, p: number): undefined {
   use(n, "save fails");
@@ -131,30 +137,40 @@ function closeRecord(m: Machine, n: State, p: number): undefined {
 
 /** Closes the record of a refresh token that has left the store. */
 function settle(m: Machine, n: State, p: number): undefined {
-  const { rules } = m;
   const base = of(n, p, BASE);
   const next = of(n, p, NEXT);
   const mode = of(n, p, MODE);
   const isDropped = (mode & DROPPED) !== 0;
+  // Nowhere but here, and the latest of this login: from here it is written back over what was restored.
+  if ((mode & WENT_BACK) !== 0 && hasFlag(n, p, UNSEALED) && !isOvertaken(m, n, p)) n[at(p, CURRENT)] = next;
   const refreshToken = refreshTokenOf(m, base);
-  const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+  const stored = get(n, STORE);
+  const isStored = stored !== 0 && refreshTokenOf(m, stored) === refreshToken;
   const isKept = refreshTokenOf(m, next) === refreshToken;
-  if (isDropped && isKept && get(n, STORE) !== 0 && refreshTokenOf(m, get(n, STORE)) === refreshToken) {
-    // A later generation with this refresh token is stored: the record, if any, may be about that.
-    if (bodyAt(n, record) === 2 + next) clearRecord(n, record);
-    else if (stateAt(n, record) === HELD && ownerAt(n, record) === p + 1) clearRecord(n, record);
-  } else if (!isDropped && refreshTokenOf(m, next) === refreshToken && rules["same-token"]) {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) clearRecord(n, recordAt(refreshToken, attempt));
-    n[SENDS + refreshToken] = 0;
+  if (isKept && (isDropped ? isStored : m.rules["same-token"])) {
+    goOn(n, p, refreshToken, of(n, p, ATTEMPT), next);
   } else {
-    if (refreshTokenOf(m, next) === refreshToken && !isDropped) n[SENDS + refreshToken] = 0;
-    setStateAt(n, record, SETTLED);
-    setMark(n, record, PUT_OFF, false);
-    setMark(n, record, LEASED, false);
-    setOwnerAt(n, record, 0);
+    const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+    if (isKept && !isDropped) n[SENDS + refreshToken] = 0;
+    if (isWritable(n, record, p) || !m.rules.claim) {
+      setStateAt(n, record, SETTLED);
+      setMark(n, record, PUT_OFF, false);
+      setMark(n, record, LEASED, false);
+      setOwnerAt(n, record, 0);
+    }
     tidy(m, n, p, base, record);
   }
   finish(m, n, p, mode & 3, isDropped);
+}
+
+/** The same refresh token goes on: this attempt and those before it go, and not what was begun since. */
+export function goOn(n: State, p: number, refreshToken: number, attempt: number, next: number): undefined {
+  const record = recordAt(refreshToken, attempt);
+  const state = stateAt(n, record);
+  const isOurs = bodyAt(n, record) === 2 + next || (state === HELD && ownerAt(n, record) === p + 1);
+  if (!isOurs) return;
+  for (let done = 1; done <= attempt; done += 1) clearRecord(n, recordAt(refreshToken, done));
+  if ((sendsOf(n, refreshToken) & 7) !== UNDER_WAY) n[SENDS + refreshToken] = 0;
 }
 
 /** Wipes the bodies that a settled generation makes useless. */

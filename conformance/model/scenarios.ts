@@ -335,6 +335,15 @@ export const SCENARIOS: readonly Scenario[] = [
     needs: [],
   },
   {
+    name: "a machine has slept where the lock excludes nobody, and the next token runs out",
+    server: "rotates with grace",
+    lock: "excludes nobody",
+    asks: [["use", "use"], ["use"]],
+    faults: { freeze: 1, expiry: 1 },
+    windows: ["lost answer", "freeze past the lease"],
+    needs: [],
+  },
+  {
     name: "what was just published is rejected",
     server: "rotates and revokes",
     lock: "proves death",

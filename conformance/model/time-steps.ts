@@ -36,12 +36,13 @@ import { BACKING_OFF, doubt, loseAnswer, SECOND_DOUBT, sendsOf, UNDER_WAY } from
 
 /** Time passes for a back-off or a lease, where somebody waits for it. */
 export function timeSteps(m: Machine, s: State, act: Act): undefined {
-  const waits = (place: "back-off" | "waiting" | "locking"): boolean => {
+  const waits = (place: "back-off" | "waiting" | "held-elsewhere" | "locking"): boolean => {
     for (let p = 0; p < m.processes; p += 1) if (isAt(s, p, place)) return true;
     return false;
   };
   const isBackOff = waits("back-off");
-  const isLeaseAwaited = m.scenario.lock !== "proves death" && (waits("waiting") || waits("locking"));
+  const isLeaseAwaited =
+    m.scenario.lock !== "proves death" && (waits("waiting") || waits("held-elsewhere") || waits("locking"));
   if (!isBackOff && !isLeaseAwaited) return;
   for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
