@@ -100,7 +100,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
       close(n, REFUSED, 2 + of(n, p, BASE));
       noteOutcome(n, p, refreshToken, REFUSED_BY_SERVER);
       n[at(p, NEXT)] = 0;
-      if (m.scenario.faults["foreign writer"]) enter(n, p, "poll");
+      if (m.scenario.faults["foreign writer"] && m.rules["foreign-poll"]) enter(n, p, "poll");
       else believe(m, n, p);
     });
   }

@@ -132,7 +132,7 @@ export function judge(m: Machine, n: State, p: number): undefined {
     case "refuse":
       if (rules["last-look"] && get(n, STORE) !== stored) return startOver(n, p);
       n[at(p, ATTEMPT)] = attempt;
-      if (m.scenario.faults["foreign writer"]) return enter(n, p, "poll");
+      if (m.scenario.faults["foreign writer"] && rules["foreign-poll"]) return enter(n, p, "poll");
       return refused(n, p, refreshToken, step.interrupted);
   }
 }

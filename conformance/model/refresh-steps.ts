@@ -118,7 +118,7 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
     case "answered":
       return answered(m, s, p, act);
     case "poll":
-      if (m.rules["foreign-poll"] && get(s, FOREIGN) !== 0) return;
+      if (get(s, FOREIGN) !== 0) return;
       return act("poll", (n) => believe(m, n, p));
     default:
       return;

@@ -1,4 +1,5 @@
 import { flush, forget } from "./flush-steps.ts";
+import { ownerOf } from "./judge.ts";
 import {
   type Act,
   enter,
@@ -19,7 +20,9 @@ import { publish } from "./publish.ts";
 import {
   bodyAt,
   clearRecord,
+  countingAttempt,
   HELD,
+  highestAttempt,
   isWritable,
   LEASED,
   NONE,
@@ -40,6 +43,7 @@ import {
   ATTEMPTS,
   at,
   BASE,
+  CREDENTIALS,
   CURRENT,
   familyOf,
   GENERATIONS,
@@ -160,7 +164,23 @@ function settle(m: Machine, n: State, p: number): undefined {
     }
     tidy(m, n, p, base, record);
   }
+  if (!isDropped) prune(m, n);
   finish(m, n, p, mode & 3, isDropped);
+}
+
+/** Of each refresh token the attempt that counts stays, and where it may still be spent those after it. */
+function prune(m: Machine, n: State): undefined {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
+    const highest = highestAttempt(n, refreshToken);
+    if (highest === 0) continue;
+    const counting = countingAttempt(n, refreshToken, m.rules) || highest;
+    const isOpen = stateAt(n, recordAt(refreshToken, counting)) !== SETTLED;
+    for (let attempt = 1; attempt <= highest; attempt += 1) {
+      const record = recordAt(refreshToken, attempt);
+      if (attempt === counting || (isOpen && attempt > counting)) continue;
+      if (stateAt(n, record) !== NONE && ownerOf(m, n, record) !== "alive") clearRecord(n, record);
+    }
+  }
 }
 
 /** The same refresh token goes on: this attempt and those before it go, and not what was begun since. */

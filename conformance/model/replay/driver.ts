@@ -1,4 +1,4 @@
-import { readSpendRecords } from "@hawser/oauth-store";
+import { readSpendRecords, type SpendSummary } from "@hawser/oauth-store";
 import { RESTARTED } from "../crash-steps.ts";
 import type { Action, Place } from "../machine.ts";
 import type { Scenario } from "../scenario.ts";
@@ -59,6 +59,8 @@ const GATES: Readonly<Record<Place, readonly string[]>> = {
 };
 
 const LONGEST_STEP_MS = 5000;
+/** Longer than the first wait, and shorter than the second. */
+const GRACE_MS = 5000;
 const failed = (): Error => new Error("the disk is full");
 
 /** Leads real sessions from one place of the model to the next. */
@@ -96,6 +98,16 @@ export class Driver {
   storedNumber(): number {
     const { entry } = this.#machine.store;
     return entry === undefined ? 0 : simulatedKind(new Set()).parse(entry).number;
+  }
+
+  /** Whether the server has revoked each login. */
+  get revoked(): readonly boolean[] {
+    return this.server.revoked;
+  }
+
+  /** All spend records, by the numbers of what was spent. */
+  async records(): Promise<readonly SpendSummary[]> {
+    return readSpendRecords({ home: this.#machine.home, key: KEY });
   }
 
   /** Brings home, store and sessions to where the scenario begins. */
@@ -309,9 +321,14 @@ export class Driver {
         }
         return;
       case "back-off ends": {
-        time.advance((await this.#endOfBackOff()) - time.nowMs);
-        const hadGrace = ((get(before, FAMILY) ^ get(after, FAMILY)) & GRACE) !== 0;
-        if (hadGrace) this.server.endGrace();
+        const waitMs = (await this.#endOfBackOff()) - time.nowMs;
+        time.advance(waitMs);
+        const endsGrace = ((get(before, FAMILY) ^ get(after, FAMILY)) & GRACE) !== 0;
+        if (endsGrace && waitMs <= GRACE_MS) throw new Error("the wait is over within the server's grace");
+        if (endsGrace) this.server.endGrace();
+        else if (waitMs > GRACE_MS && (get(after, FAMILY) & GRACE) !== 0) {
+          throw new Error("the wait is over when the server's grace is");
+        }
         return;
       }
       default:
@@ -321,7 +338,7 @@ export class Driver {
 
   async #endOfBackOff(): Promise<number> {
     let endMs = this.#machine.time.nowMs;
-    for (const record of await readSpendRecords({ home: this.#machine.home, key: KEY })) {
+    for (const record of await this.records()) {
       const { nextAtMs, claimedAtMs, failures, state } = record;
       const isWaiting = state === "unknown" || state === "deferred";
       if (isWaiting && nextAtMs !== undefined) endMs = Math.max(endMs, nextAtMs + 1);

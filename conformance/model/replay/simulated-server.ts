@@ -16,6 +16,10 @@ export class SimulatedServer {
     this.#scenario = scenario;
   }
 
+  get revoked(): readonly boolean[] {
+    return this.#revoked;
+  }
+
   /** The credential of a number: its tokens, and whose it is. */
   credential(number: number): NamedCredential {
     const first = this.#scenario.server === "keeps" ? credentialOf(familyOf(number), 0) : number;
