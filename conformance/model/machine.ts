@@ -87,7 +87,7 @@ export const PROMISES = [
   "a token was sent again after its answer had reached us",
   "a refused token was sent again",
   "a token was sent before the back-off ended",
-  "a token was sent that had left the store before it was claimed",
+  "a token was sent that had left the store",
   "a token was spent though it was known that nothing could be saved",
   "a login came back after a logout",
   "a login was overwritten",

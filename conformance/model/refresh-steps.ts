@@ -91,6 +91,7 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
           hasJudgedMoved(m, n, p);
+        if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
           // A lock that was taken away is taken anew before anything else is judged.
@@ -145,7 +146,6 @@ function claim(m: Machine, n: State, p: number): undefined {
     setOwnerAt(n, record, p + 1);
   }
   setMark(n, record, UNCERTAIN, uncertain);
-  if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
   enter(n, p, "recheck");
 }
 
@@ -192,8 +192,7 @@ function send(m: Machine, n: State, p: number): undefined {
   const refreshToken = refreshTokenOf(m, base);
   const sends = sendsOf(n, refreshToken);
   checkSending(n, sends);
-  if (hasFlag(n, p, STALE_CLAIM))
-    breakPromise(n, "a token was sent that had left the store before it was claimed");
+  if (hasFlag(n, p, STALE_CLAIM)) breakPromise(n, "a token was sent that had left the store");
   if (get(n, UNWRITABLE) !== 0)
     breakPromise(n, "a token was spent though it was known that nothing could be saved");
   // A foreign writer has spent it and not saved yet, or saved after the claim: nobody can know.
