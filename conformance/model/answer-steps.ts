@@ -1,22 +1,13 @@
 import { refused } from "./judge.ts";
+import { type Act, conclude, enter, leave, left, type Machine, SPENDING, startOver, use } from "./machine.ts";
 import {
-  type Act,
-  breakPromise,
-  conclude,
-  enter,
-  leave,
-  left,
-  type Machine,
-  SPENDING,
-  startOver,
-  use,
-} from "./machine.ts";
-import {
+  clearRecord,
   DEFERRED,
+  GIVEN_BACK,
   HELD,
   hasMark,
+  isWritable,
   LEASED,
-  NONE,
   PUT_OFF,
   REFUSED,
   recordAt,
@@ -38,6 +29,7 @@ import {
   get,
   MODE,
   NEXT,
+  OVERSLEPT,
   OWN_BACKOFF,
   of,
   STORE,
@@ -65,17 +57,26 @@ export const SERVER_ERROR = 21;
 
 export const BUSY = 22;
 
-export const OTHER_OWNER = 23;
+/** With the number of what was issued to somebody else. */
+export const OTHER_OWNER = 40;
 
 /** Marks an attempt as failed and puts the next one off, for everybody. */
 export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | typeof DEFERRED): undefined {
   const refreshToken = refreshTokenOf(m, of(n, p, BASE));
   const record = recordAt(refreshToken, of(n, p, ATTEMPT));
-  if (stateAt(n, record) !== NONE || !m.rules.claim) setStateAt(n, record, state);
-  setMark(n, record, PUT_OFF, true);
-  setMark(n, record, LEASED, false);
-  setOwnerAt(n, record, 0);
-  if (state === DEFERRED) setOutcome(n, refreshToken, NOT_CONSUMED);
+  const isOurs = isWritable(n, record, p) || !m.rules.claim;
+  if (isOurs) {
+    setStateAt(n, record, state);
+    setMark(n, record, PUT_OFF, true);
+    setMark(n, record, LEASED, false);
+    setOwnerAt(n, record, 0);
+  }
+  // The latest that came to nothing tells of those before it.
+  for (let earlier = 1; earlier < of(n, p, ATTEMPT); earlier += 1) {
+    const other = recordAt(refreshToken, earlier);
+    if ([UNKNOWN, DEFERRED, GIVEN_BACK].includes(stateAt(n, other))) clearRecord(n, other);
+  }
+  if (state === DEFERRED) noteOutcome(n, p, refreshToken, NOT_CONSUMED);
   mark(n, refreshToken, BACKING_OFF);
   setFlag(n, p, OWN_BACKOFF);
   leave(n, p, "back-off");
@@ -84,43 +85,45 @@ export function putOff(m: Machine, n: State, p: number, state: typeof UNKNOWN | 
 /** Steps 9 and 10: the outcome is written down; a successor is sealed first. */
 export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   const answer = of(s, p, NEXT);
+  const issued = answer > OTHER_OWNER ? answer - OTHER_OWNER : answer;
   const refreshToken = refreshTokenOf(m, of(s, p, BASE));
   const record = recordAt(refreshToken, of(s, p, ATTEMPT));
+  const close = (n: State, state: number, body: number): undefined => {
+    if (!isWritable(n, record, p) && m.rules.claim) return;
+    setStateAt(n, record, state);
+    setBodyAt(n, record, body);
+    setOwnerAt(n, record, 0);
+    setMark(n, record, LEASED, false);
+  };
   if (answer === REFUSAL) {
     return act("note refusal", (n) => {
-      setStateAt(n, record, REFUSED);
-      setBodyAt(n, record, 2 + of(n, p, BASE));
-      setOwnerAt(n, record, 0);
-      setMark(n, record, LEASED, false);
-      setOutcome(n, refreshToken, REFUSED_BY_SERVER);
+      close(n, REFUSED, 2 + of(n, p, BASE));
+      noteOutcome(n, p, refreshToken, REFUSED_BY_SERVER);
       n[at(p, NEXT)] = 0;
-      if (m.scenario.faults["foreign writer"]) enter(n, p, "poll");
+      if (m.scenario.faults["foreign writer"] && m.rules["foreign-poll"]) enter(n, p, "poll");
       else believe(m, n, p);
     });
   }
   if (answer === SERVER_ERROR || answer === BUSY) {
     return act("note failure", (n) => {
       if (answer === SERVER_ERROR) {
-        setOutcome(n, refreshToken, UNKNOWN_OUTCOME);
+        noteOutcome(n, p, refreshToken, UNKNOWN_OUTCOME);
         mark(n, refreshToken, DOUBT);
       }
       putOff(m, n, p, answer === BUSY ? DEFERRED : UNKNOWN);
     });
   }
-  if (answer === OTHER_OWNER) {
+  if (answer > OTHER_OWNER && m.rules["wrong-owner"]) {
     return act("seal for another", (n) => {
-      setOutcome(n, refreshToken, ANSWERED);
-      setStateAt(n, record, SEALED);
-      setBodyAt(n, record, WRONG_OWNER_BODY);
-      setOwnerAt(n, record, 0);
-      setMark(n, record, LEASED, false);
-      if (!m.rules["wrong-owner"]) breakPromise(n, "the wrong account was handed out");
+      noteOutcome(n, p, refreshToken, ANSWERED);
+      close(n, SEALED, WRONG_OWNER_BODY);
       conclude(n, p, "wrong-owner");
       leave(n, p, "idle");
     });
   }
   const receive = (n: State): undefined => {
-    setOutcome(n, refreshToken, ANSWERED);
+    noteOutcome(n, p, refreshToken, ANSWERED);
+    n[at(p, NEXT)] = issued;
     n[at(p, MODE)] = SPENDING;
     enter(n, p, "commit");
   };
@@ -130,6 +133,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
       if (canSeal) use(n, "seal fails");
       receive(n);
       setFlag(n, p, UNSEALED);
+      if (!isWritable(n, record, p) && m.rules.claim) return;
       if (m.rules["held-record"]) setStateAt(n, record, HELD);
       else setOwnerAt(n, record, 0);
     });
@@ -137,10 +141,7 @@ export function answered(m: Machine, s: State, p: number, act: Act): undefined {
   if (!canSeal) return;
   act("seal", (n) => {
     receive(n);
-    setStateAt(n, record, SEALED);
-    setBodyAt(n, record, 2 + answer);
-    setOwnerAt(n, record, 0);
-    setMark(n, record, LEASED, false);
+    close(n, SEALED, 2 + issued);
   });
 }
 
@@ -151,11 +152,16 @@ export function believe(m: Machine, n: State, p: number): undefined {
   const refreshToken = refreshTokenOf(m, base);
   if (stored === 0 || refreshTokenOf(m, stored) !== refreshToken) return startOver(n, p);
   const record = recordAt(refreshToken, of(n, p, ATTEMPT));
-  refused(m, n, p, refreshToken, hasMark(n, record, UNCERTAIN));
+  refused(n, p, refreshToken, hasMark(n, record, UNCERTAIN));
+}
+
+/** Whoever sent it and slept past its lease: its outcome counts as unknown, whatever it does on waking. */
+function noteOutcome(n: State, p: number, refreshToken: number, outcome: number): undefined {
+  if (of(n, p, OVERSLEPT) === 0) setOutcome(n, refreshToken, outcome);
 }
 
 export function loseTrack(m: Machine, n: State, p: number): undefined {
   n[at(p, ANSWER)] = 0;
-  loseAnswer(m, n, refreshTokenOf(m, of(n, p, BASE)));
+  if (of(n, p, OVERSLEPT) === 0) loseAnswer(m, n, refreshTokenOf(m, of(n, p, BASE)));
   putOff(m, n, p, UNKNOWN);
 }

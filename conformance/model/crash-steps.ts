@@ -17,8 +17,8 @@ import {
   ATTEMPTS,
   at,
   BASE,
+  CREDENTIALS,
   CURRENT,
-  GENERATIONS,
   hasFlag,
   NEXT,
   of,
@@ -79,7 +79,7 @@ export function crash(m: Machine, n: State, p: number): undefined {
   }
   if (isAt(n, p, "commit") && hasFlag(n, p, UNSEALED)) loseUnsealed(m, n, refreshTokenOf(m, of(n, p, BASE)));
   if (of(n, p, UNSAVED) === LOGIN_TOKENS) enterWindow(n, "login not saved");
-  for (let record = recordAt(1, 1); record <= recordAt(2 * GENERATIONS, ATTEMPTS); record += 2) {
+  for (let record = recordAt(1, 1); record <= recordAt(CREDENTIALS, ATTEMPTS); record += 2) {
     if (ownerAt(n, record) !== p + 1) continue;
     setOwnerAt(n, record, 0);
     if (stateAt(n, record) === HELD) loseUnsealed(m, n, refreshTokenAt(record));

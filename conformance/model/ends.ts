@@ -1,18 +1,7 @@
+import { isExcused } from "./excuse.ts";
 import { type Broken, type Machine, PLACE } from "./machine.ts";
 import { isLoginUsable, isWrongOwnerSealed } from "./reach.ts";
-import { WINDOWS } from "./scenario.ts";
-import {
-  GOAL,
-  get,
-  LOGIN,
-  of,
-  PC,
-  PENDING,
-  STORE,
-  type State,
-  UNSAVED,
-  WINDOWS as WINDOWS_AT,
-} from "./state.ts";
+import { GOAL, get, LOGIN, of, PC, PENDING, STORE, type State, UNSAVED } from "./state.ts";
 
 /** Judges a state in which nothing can happen any more. */
 export function judgeEnd(m: Machine, s: State): Broken | undefined {
@@ -24,7 +13,5 @@ export function judgeEnd(m: Machine, s: State): Broken | undefined {
     return get(s, STORE) === 0 || m.scenario.backAfterLogout ? undefined : "a login came back after a logout";
   }
   if (isLoginUsable(m, s) || isWrongOwnerSealed(m, s)) return undefined;
-  const allowed = m.scenario.windows ?? [];
-  const entered = WINDOWS.filter((_, index) => (get(s, WINDOWS_AT) & (1 << index)) !== 0);
-  return entered.some((window) => allowed.includes(window)) ? undefined : "a login was lost";
+  return isExcused(m, s) ? undefined : "a login was lost";
 }

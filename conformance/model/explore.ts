@@ -2,6 +2,7 @@ import { EdgeList } from "./edge-list.ts";
 import { judgeEnd } from "./ends.ts";
 import { initialState } from "./initial-state.ts";
 import { ACTIONS, type Action, type Broken, type Machine, PROMISES } from "./machine.ts";
+import { observe } from "./observe.ts";
 import { type RuleSet, rulesWithout } from "./rules.ts";
 import type { Scenario } from "./scenario.ts";
 import { BROKEN, get, STATE_BYTES } from "./state.ts";
@@ -54,6 +55,7 @@ export function explore(scenario: Scenario, options: ExploreOptions = {}): Explo
     },
     emit(n, action, process) {
       outgoing += 1;
+      observe(machine, current, n, action, process);
       const step = ACTIONS.indexOf(action) * 4 + process;
       const found = seen.add(n, from, step);
       const index = found < 0 ? -found - 1 : found;

@@ -1,6 +1,5 @@
 import {
   type Act,
-  breakPromise,
   enter,
   FLUSHING,
   LOGIN_TOKENS,
@@ -16,11 +15,10 @@ import {
   ATTEMPTS,
   at,
   BASE,
+  CREDENTIALS,
   familyOf,
-  GENERATIONS,
   GOAL,
   get,
-  hasFlag,
   LATER_WORD,
   LOGIN,
   MODE,
@@ -61,10 +59,7 @@ function saveLogin(m: Machine, s: State, p: number, act: Act): undefined {
     act("fail to save the login", (n) => {
       use(n, "save fails");
       if (m.rules["login-kept"]) n[at(p, OVER)] = of(n, p, UNSAVED_BASE);
-      else {
-        forget(n, p);
-        breakPromise(n, "a login was dropped");
-      }
+      else forget(n, p);
       leave(n, p, of(n, p, GOAL) === 0 ? "idle" : "locking");
     });
   }
@@ -72,9 +67,8 @@ function saveLogin(m: Machine, s: State, p: number, act: Act): undefined {
     const over = of(n, p, OVER);
     const stored = get(n, STORE);
     const storedFamily = stored === 0 ? 1 : familyOf(stored) + 2;
-    if (over !== 0 && over !== storedFamily) {
+    if (m.rules["login-over"] && over !== 0 && over !== storedFamily) {
       // Somebody logged in or out since: theirs is the later word.
-      if (!hasFlag(n, p, LATER_WORD)) breakPromise(n, "a login was dropped");
       forget(n, p);
       releaseHeld(n, p);
       return proceed(n);
@@ -93,7 +87,7 @@ function saveLogin(m: Machine, s: State, p: number, act: Act): undefined {
 
 /** What a login replaced may be taken for dead once the login is saved. */
 export function releaseHeld(n: State, p: number): undefined {
-  for (let record = recordAt(1, 1); record <= recordAt(2 * GENERATIONS, ATTEMPTS); record += 2) {
+  for (let record = recordAt(1, 1); record <= recordAt(CREDENTIALS, ATTEMPTS); record += 2) {
     if (ownerAt(n, record) === p + 1) setOwnerAt(n, record, 0);
   }
 }

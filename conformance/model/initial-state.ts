@@ -13,6 +13,7 @@ import {
   STATE_BYTES,
   STORE,
   type State,
+  setBit,
   UNWRITABLE,
 } from "./state.ts";
 import { ANSWERED } from "./tokens.ts";
@@ -32,8 +33,8 @@ export function initialState(scenario: Scenario, faults: Budget): State {
     s[SENDS + first] = ANSWERED;
     s[NEWEST] = 1;
   }
-  s[EXPIRED] = scenario.fresh ? 0 : 1 << (stored - 1);
-  if (scenario.history) s[EXPIRED] = (s[EXPIRED] as number) | 1;
+  if (!scenario.fresh) setBit(s, EXPIRED, stored);
+  if (scenario.history) setBit(s, EXPIRED, first);
   s[UNWRITABLE] = scenario.unwritable ? 1 : 0;
   scenario.asks.forEach((_, process) => {
     s[at(process, CURRENT)] = scenario.unaware ? 0 : stored;

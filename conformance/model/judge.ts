@@ -1,16 +1,9 @@
-import {
-  breakPromise,
-  conclude,
-  enter,
-  FINISHING,
-  isWindowEntered,
-  leave,
-  type Machine,
-  startOver,
-} from "./machine.ts";
+import { isExcused } from "./excuse.ts";
+import { breakPromise, conclude, enter, FINISHING, leave, type Machine, startOver } from "./machine.ts";
 import { nextStep } from "./next-step.ts";
 import { publish } from "./publish.ts";
 import { isKnownUsable, isLoginUsable } from "./reach.ts";
+import { goOn } from "./save-steps.ts";
 import {
   bodyAt,
   CLAIMED,
@@ -45,13 +38,13 @@ import {
   LOGIN,
   MODE,
   NEXT,
+  OVERSLEPT,
   OWN_BACKOFF,
   of,
   SIGNED_OUT,
   STORE,
   type State,
   UNSAVED,
-  WINDOWS,
 } from "./state.ts";
 import { DOUBT, holdsNewer, isExpired, isRejected, meets, refreshTokenOf, sendsOf } from "./tokens.ts";
 
@@ -79,8 +72,10 @@ export function judge(m: Machine, n: State, p: number): undefined {
   const state = attempt === 0 ? NONE : stateAt(n, record);
   const isSaid = state === SEALED || state === SETTLED;
   const opens = attempt !== 0 && successorAt(n, record) !== 0 && (isSaid || rules["torn-record"]);
-  if (rules["write-back"] && holdsNewer(n, p, stored) && !(state === SEALED && opens))
+  if (rules["write-back"] && holdsNewer(n, p, stored) && !(state === SEALED && opens)) {
+    n[at(p, NEXT)] = of(n, p, CURRENT);
     return enter(n, p, "write-back");
+  }
 
   const isForgotten =
     (state === SETTLED && !rules["settled-record"]) || (state === REFUSED && !rules["shared-refusal"]);
@@ -99,7 +94,13 @@ export function judge(m: Machine, n: State, p: number): undefined {
     return leave(n, p, "idle");
   }
   if (step.do === "finish") {
-    n[at(p, NEXT)] = successorAt(n, record);
+    const next = successorAt(n, record);
+    const isSaved = refreshTokenOf(m, next) === refreshToken && next <= stored;
+    if (isSaved && rules["newer-stays"]) {
+      goOn(n, p, refreshToken, attempt, next);
+      return startOver(n, p);
+    }
+    n[at(p, NEXT)] = next;
     n[at(p, ATTEMPT)] = attempt;
     n[at(p, MODE)] = FINISHING;
     return enter(n, p, "commit");
@@ -109,7 +110,7 @@ export function judge(m: Machine, n: State, p: number): undefined {
     if (get(n, LOGIN) === familyOf(stored) + 1) {
       // Another process may still bring it back; this one must have nothing to bring.
       if (isKnownUsable(m, n, p)) breakPromise(n, "a diagnosis was wrong");
-      else if (get(n, WINDOWS) === 0 && !isLoginUsable(m, n)) breakPromise(n, "a login was lost");
+      else if (!isLoginUsable(m, n) && !isExcused(m, n)) breakPromise(n, "a login was lost");
     }
     conclude(n, p, "superseded");
     return leave(n, p, "idle");
@@ -131,8 +132,8 @@ export function judge(m: Machine, n: State, p: number): undefined {
     case "refuse":
       if (rules["last-look"] && get(n, STORE) !== stored) return startOver(n, p);
       n[at(p, ATTEMPT)] = attempt;
-      if (m.scenario.faults["foreign writer"]) return enter(n, p, "poll");
-      return refused(m, n, p, refreshToken, step.interrupted);
+      if (m.scenario.faults["foreign writer"] && rules["foreign-poll"]) return enter(n, p, "poll");
+      return refused(n, p, refreshToken, step.interrupted);
   }
 }
 
@@ -158,16 +159,10 @@ function isDue(m: Machine, s: State, p: number, record: number): boolean {
   return !m.rules["shared-back-off"] && !hasFlag(s, p, OWN_BACKOFF);
 }
 
-export function refused(
-  _m: Machine,
-  n: State,
-  p: number,
-  refreshToken: number,
-  interrupted: boolean,
-): undefined {
+export function refused(n: State, p: number, refreshToken: number, interrupted: boolean): undefined {
   const doubted = (sendsOf(n, refreshToken) & DOUBT) !== 0;
   const isRight = interrupted === doubted && get(n, FOREIGN) === 0;
-  if (!isRight && !isWindowEntered(n, "freeze past the lease")) breakPromise(n, "a diagnosis was wrong");
+  if (!isRight && of(n, p, OVERSLEPT) === 0) breakPromise(n, "a diagnosis was wrong");
   conclude(n, p, interrupted ? "interrupted" : "refused");
   leave(n, p, "idle");
 }

@@ -28,14 +28,15 @@ import {
   ATTEMPTS,
   at,
   BASE,
+  CREDENTIALS,
   CURRENT,
   credentialOf,
   dropFlag,
+  ENDED,
   EPOCH_MOVED,
   FAMILY,
   FROZEN,
   familyOf,
-  GENERATIONS,
   generationOf,
   get,
   hasFlag,
@@ -48,6 +49,7 @@ import {
   PC,
   PENDING,
   REVOKED,
+  SIGNED_OFF,
   SIGNED_OUT,
   STORE,
   type State,
@@ -99,7 +101,7 @@ function beginLogin(n: State, p: number, m: Machine): undefined {
   if (m.rules["held-until-saved"]) forgetUnsaved(n, p);
   else dropUnsaved(m, n, p);
   const stored = get(n, STORE);
-  const credential = credentialOf(1, 0);
+  const credential = credentialOf((m.scenario.faults.login ?? 0) - left(n, "login"), 0);
   n[at(p, CURRENT)] = credential;
   n[at(p, UNSAVED)] = LOGIN_TOKENS;
   n[at(p, UNSAVED_NEXT)] = credential;
@@ -111,10 +113,13 @@ function beginLogin(n: State, p: number, m: Machine): undefined {
 
 function beginLogout(n: State, p: number, m: Machine): undefined {
   use(n, "logout");
-  n[at(p, CURRENT)] = 0;
+  for (const known of [of(n, p, CURRENT), of(n, p, UNSAVED_NEXT), get(n, STORE)]) {
+    if (known !== 0) n[at(p, SIGNED_OFF)] = of(n, p, SIGNED_OFF) | (1 << familyOf(known));
+  }
   n[at(p, PENDING)] = LOGOUT_PENDING;
+  if (!m.rules["logout-at-once"]) return;
+  n[at(p, CURRENT)] = 0;
   setFlag(n, p, SIGNED_OUT | EPOCH_MOVED);
-  void m;
 }
 
 /** What could not be saved is not saved any more, and its record is let go of. */
@@ -134,19 +139,20 @@ function remove(m: Machine, n: State, p: number): undefined {
   const stored = get(n, STORE);
   const mine = of(n, p, CURRENT);
   // A login made here since the logout was called is the later word.
-  const isLater = mine !== 0;
+  const isLater = mine !== 0 && m.rules["logout-at-once"];
   if (isLater && stored !== 0 && familyOf(stored) === familyOf(mine)) {
     n[at(p, PENDING)] = 0;
     return leave(n, p, "idle");
   }
   const unsaved = isLater ? 0 : of(n, p, UNSAVED_NEXT);
   const newest = unsaved !== 0 ? unsaved : followBodies(m, n, stored);
-  if (!isLater) {
+  if (!isLater && m.rules["logout-drops"]) {
     dropUnsaved(m, n, p);
     releaseHeld(n, p);
   }
   n[at(p, BASE)] = newest;
   n[at(p, NEXT)] = m.rules["revoke-newest"] ? newest : stored;
+  n[ENDED] = get(n, ENDED) | of(n, p, SIGNED_OFF) | (stored === 0 ? 0 : 1 << familyOf(stored));
   n[STORE] = 0;
   n[LOGIN] = 0;
   for (let q = 0; q < m.processes; q += 1) {
@@ -156,7 +162,7 @@ function remove(m: Machine, n: State, p: number): undefined {
 }
 
 function wipe(n: State): undefined {
-  for (let refreshToken = 1; refreshToken <= 2 * GENERATIONS; refreshToken += 1) {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const record = recordAt(refreshToken, attempt);
       const state = stateAt(n, record);

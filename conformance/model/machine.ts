@@ -20,6 +20,7 @@ import {
   NEXT,
   NOT,
   ORPHANS,
+  OVERSLEPT,
   OWN_BACKOFF,
   of,
   PC,
@@ -86,7 +87,7 @@ export const PROMISES = [
   "a token was sent again after its answer had reached us",
   "a refused token was sent again",
   "a token was sent before the back-off ended",
-  "a token was sent that had left the store before it was claimed",
+  "a token was sent that had left the store",
   "a token was spent though it was known that nothing could be saved",
   "a login came back after a logout",
   "a login was overwritten",
@@ -96,6 +97,10 @@ export const PROMISES = [
   "an older generation was saved over a newer one",
   "a rejected handle was handed back",
   "the wrong account was handed out",
+  "the wrong account was installed",
+  "the wrong account was saved",
+  "an expired handle was handed out",
+  "nothing was handed out as a handle",
   "a diagnosis was wrong",
   "a logout left a live token behind",
   "somebody waits for ever",
@@ -209,10 +214,6 @@ export function enterWindow(n: State, window: Window): undefined {
   n[WINDOWS_AT] = get(n, WINDOWS_AT) | (1 << WINDOWS.indexOf(window));
 }
 
-export function isWindowEntered(s: State, window: Window): boolean {
-  return (get(s, WINDOWS_AT) & (1 << WINDOWS.indexOf(window))) !== 0;
-}
-
 export function holdsLock(s: State, process: number): boolean {
   return ((get(s, HOLDERS) | get(s, ORPHANS)) & (1 << process)) !== 0;
 }
@@ -222,7 +223,7 @@ export function leave(n: State, process: number, place: Place): undefined {
   const mine = ~(1 << process);
   n[HOLDERS] = get(n, HOLDERS) & mine;
   n[ORPHANS] = get(n, ORPHANS) & mine;
-  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE, JUDGED]) n[at(process, field)] = 0;
+  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE, JUDGED, OVERSLEPT]) n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, place);
 }
@@ -244,7 +245,7 @@ export function startOver(n: State, process: number): undefined {
     return;
   }
   n[at(process, ROUND)] = of(n, process, ROUND) + 1;
-  for (const field of [BASE, NEXT, ATTEMPT, MODE, JUDGED]) n[at(process, field)] = 0;
+  for (const field of [BASE, NEXT, ATTEMPT, MODE, JUDGED, OVERSLEPT]) n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, of(n, process, UNSAVED) === 0 ? "read" : "flush");
 }

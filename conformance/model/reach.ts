@@ -9,6 +9,7 @@ import {
   WRONG_OWNER_BODY,
 } from "./spend-record.ts";
 import {
+  CREDENTIALS,
   CURRENT,
   familyOf,
   get,
@@ -58,14 +59,12 @@ export function isKnownUsable(m: Machine, s: State, process: number): boolean {
   return leadsToLive(m, s, get(s, STORE)) || leadsToLive(m, s, of(s, process, CURRENT));
 }
 
+/** What is answered instead of a credential has a higher number. */
 function leadsToLive(m: Machine, s: State, start: number): boolean {
-  if (start === 0 || start > MAX_CREDENTIAL || familyOf(start) !== get(s, LOGIN) - 1) return false;
+  if (start === 0 || start > CREDENTIALS || familyOf(start) !== get(s, LOGIN) - 1) return false;
   const end = followBodies(m, s, start);
   return isLive(m, s, end) || (sendsOf(s, refreshTokenOf(m, end)) & 7) === UNDER_WAY;
 }
-
-/** What is answered instead of a credential has a higher number. */
-const MAX_CREDENTIAL = 8;
 
 /** Whether the store's credential was answered for somebody else: known, sealed, and said so. */
 export function isWrongOwnerSealed(m: Machine, s: State): boolean {

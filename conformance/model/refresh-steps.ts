@@ -7,7 +7,6 @@ import {
   enter,
   enterWindow,
   isOvertaken,
-  isWindowEntered,
   leave,
   left,
   type Machine,
@@ -21,6 +20,7 @@ import {
   countingAttempt,
   DEFERRED,
   GIVEN_BACK,
+  highestAttempt,
   LEASED,
   NONE,
   ownerAt,
@@ -81,12 +81,17 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
     case "recheck":
       return act("recheck", (n) => {
         const record = recordAt(refreshTokenOf(m, base), of(n, p, ATTEMPT));
-        const isMine = ownerAt(n, record) === p + 1 || m.scenario.lock !== "proves death";
-        const isHighest = countingAttempt(n, refreshTokenOf(m, base), m.rules) === of(n, p, ATTEMPT);
+        const counts = countingAttempt(n, refreshTokenOf(m, base), m.rules) === of(n, p, ATTEMPT);
+        // Where a lock proves nothing, a lease that has run out leaves the record to whoever slept through it.
+        const owner = ownerAt(n, record);
+        const isMine = owner === p + 1 || (owner === 0 && m.scenario.lock !== "proves death");
+        // Also one that was given back tells of somebody who judged later.
+        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT) && counts;
         const moved =
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
           hasJudgedMoved(m, n, p);
+        if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
           // A lock that was taken away is taken anew before anything else is judged.
@@ -114,7 +119,7 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
     case "answered":
       return answered(m, s, p, act);
     case "poll":
-      if (m.rules["foreign-poll"] && get(s, FOREIGN) !== 0) return;
+      if (get(s, FOREIGN) !== 0) return;
       return act("poll", (n) => believe(m, n, p));
     default:
       return;
@@ -141,7 +146,6 @@ function claim(m: Machine, n: State, p: number): undefined {
     setOwnerAt(n, record, p + 1);
   }
   setMark(n, record, UNCERTAIN, uncertain);
-  if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
   enter(n, p, "recheck");
 }
 
@@ -162,6 +166,11 @@ function standDown(m: Machine, n: State, p: number): undefined {
   if (!isMine) return;
   if (!m.rules["given-back"]) return clearRecord(n, record);
   setStateAt(n, record, GIVEN_BACK);
+  // The last keeps its number for all.
+  for (let earlier = 1; earlier < of(n, p, ATTEMPT); earlier += 1) {
+    const other = recordAt(refreshTokenOf(m, of(n, p, BASE)), earlier);
+    if (stateAt(n, other) === GIVEN_BACK) clearRecord(n, other);
+  }
   setMark(n, record, PUT_OFF, false);
   setMark(n, record, LEASED, false);
   setOwnerAt(n, record, 0);
@@ -182,10 +191,8 @@ function send(m: Machine, n: State, p: number): undefined {
   const base = of(n, p, BASE);
   const refreshToken = refreshTokenOf(m, base);
   const sends = sendsOf(n, refreshToken);
-  // Who sent it slept past its lease: its outcome counts as unknown, whatever it does on waking.
-  if (!isWindowEntered(n, "freeze past the lease")) checkSending(n, sends);
-  if (hasFlag(n, p, STALE_CLAIM))
-    breakPromise(n, "a token was sent that had left the store before it was claimed");
+  checkSending(n, sends);
+  if (hasFlag(n, p, STALE_CLAIM)) breakPromise(n, "a token was sent that had left the store");
   if (get(n, UNWRITABLE) !== 0)
     breakPromise(n, "a token was spent though it was known that nothing could be saved");
   // A foreign writer has spent it and not saved yet, or saved after the claim: nobody can know.

@@ -29,6 +29,9 @@ export const RULES = {
   "bodies-wiped": "A logout deletes the sealed bodies.",
   "revoke-newest": "A logout revokes the newest credential known, sealed ones included.",
   "login-kept": "A login that could not be saved is kept and saved later.",
+  "login-over": "A login that was kept is saved only over what it was made over.",
+  "logout-at-once": "A logout ends what its process holds when it is called, before it has the lock.",
+  "logout-drops": "A logout drops what its process could not save.",
   "foreign-poll":
     "Where others write without the lock, a refusal is believed only when they had time to save.",
   uncertainty: "A refusal after an attempt of unknown outcome is named an interrupted refresh.",

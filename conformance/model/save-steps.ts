@@ -1,7 +1,7 @@
 import { flush, forget } from "./flush-steps.ts";
+import { ownerOf } from "./judge.ts";
 import {
   type Act,
-  breakPromise,
   enter,
   enterWindow,
   FINISHING,
@@ -20,7 +20,10 @@ import { publish } from "./publish.ts";
 import {
   bodyAt,
   clearRecord,
+  countingAttempt,
   HELD,
+  highestAttempt,
+  isWritable,
   LEASED,
   NONE,
   ownerAt,
@@ -40,13 +43,13 @@ import {
   ATTEMPTS,
   at,
   BASE,
+  CREDENTIALS,
   CURRENT,
   familyOf,
   GENERATIONS,
   GOAL,
   get,
   hasFlag,
-  LOGIN,
   MODE,
   NEXT,
   of,
@@ -60,7 +63,7 @@ import {
   UNSAVED_NEXT,
   UNSEALED,
 } from "./state.ts";
-import { meets, refreshTokenOf } from "./tokens.ts";
+import { meets, refreshTokenOf, sendsOf, UNDER_WAY } from "./tokens.ts";
 
 /** Steps that bring something into the store: commit, settle, flush, write back. */
 export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined {
@@ -80,21 +83,12 @@ export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined 
         });
       }
       return act("write back", (n) => {
-        if (get(n, STORE) === of(n, p, BASE)) install(n, of(n, p, CURRENT));
+        if (get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, NEXT);
         startOver(n, p);
       });
     default:
       return;
   }
-}
-
-/** Puts a credential of an existing login into the store. */
-function install(n: State, credential: number): undefined {
-  const family = familyOf(credential) + 1;
-  const login = get(n, LOGIN);
-  if (login === 0) breakPromise(n, "a login came back after a logout");
-  else if (login !== family) breakPromise(n, "a login was overwritten");
-  n[STORE] = credential;
 }
 
 /** Step 11: a compare-and-swap. */
@@ -104,17 +98,21 @@ function commit(m: Machine, n: State, p: number): undefined {
   const stored = get(n, STORE);
   const isSame = stored !== 0 && refreshTokenOf(m, stored) === refreshTokenOf(m, base);
   const isLater = isSame && stored > next;
-  if (isLater && !m.rules["newer-stays"]) breakPromise(n, "an older generation was saved over a newer one");
   if (isLater && m.rules["newer-stays"]) n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
   else if (!m.rules["compare-and-swap"] || isSame || stored === next) {
-    install(n, next);
+    n[STORE] = next;
     n[at(p, BASE)] = base;
     n[at(p, MODE)] = of(n, p, MODE) & 3;
-  } else n[at(p, MODE)] = of(n, p, MODE) | DROPPED;
+  } else {
+    const isOlder = stored !== 0 && familyOf(stored) === familyOf(next) && stored < next;
+    n[at(p, MODE)] = of(n, p, MODE) | DROPPED | (isOlder ? WENT_BACK : 0);
+  }
   enter(n, p, "settle");
 }
 
 const DROPPED = 4;
+/** The store holds an older generation of the same login. */
+const WENT_BACK = 8;
 
 function failToCommit(m: Machine, n: State, p: number): undefined {
   use(n, "save fails");
@@ -143,30 +141,56 @@ function closeRecord(m: Machine, n: State, p: number): undefined {
 
 /** Closes the record of a refresh token that has left the store. */
 function settle(m: Machine, n: State, p: number): undefined {
-  const { rules } = m;
   const base = of(n, p, BASE);
   const next = of(n, p, NEXT);
   const mode = of(n, p, MODE);
   const isDropped = (mode & DROPPED) !== 0;
+  // Nowhere but here, and the latest of this login: from here it is written back over what was restored.
+  if ((mode & WENT_BACK) !== 0 && hasFlag(n, p, UNSEALED) && !isOvertaken(m, n, p)) n[at(p, CURRENT)] = next;
   const refreshToken = refreshTokenOf(m, base);
-  const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+  const stored = get(n, STORE);
+  const isStored = stored !== 0 && refreshTokenOf(m, stored) === refreshToken;
   const isKept = refreshTokenOf(m, next) === refreshToken;
-  if (isDropped && isKept && get(n, STORE) !== 0 && refreshTokenOf(m, get(n, STORE)) === refreshToken) {
-    // A later generation with this refresh token is stored: the record, if any, may be about that.
-    if (bodyAt(n, record) === 2 + next) clearRecord(n, record);
-    else if (stateAt(n, record) === HELD && ownerAt(n, record) === p + 1) clearRecord(n, record);
-  } else if (!isDropped && refreshTokenOf(m, next) === refreshToken && rules["same-token"]) {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) clearRecord(n, recordAt(refreshToken, attempt));
-    n[SENDS + refreshToken] = 0;
+  if (isKept && (isDropped ? isStored : m.rules["same-token"])) {
+    goOn(n, p, refreshToken, of(n, p, ATTEMPT), next);
   } else {
-    if (refreshTokenOf(m, next) === refreshToken && !isDropped) n[SENDS + refreshToken] = 0;
-    setStateAt(n, record, SETTLED);
-    setMark(n, record, PUT_OFF, false);
-    setMark(n, record, LEASED, false);
-    setOwnerAt(n, record, 0);
+    const record = recordAt(refreshToken, of(n, p, ATTEMPT));
+    if (isKept && !isDropped) n[SENDS + refreshToken] = 0;
+    if (isWritable(n, record, p) || !m.rules.claim) {
+      setStateAt(n, record, SETTLED);
+      setMark(n, record, PUT_OFF, false);
+      setMark(n, record, LEASED, false);
+      setOwnerAt(n, record, 0);
+    }
     tidy(m, n, p, base, record);
   }
+  if (!isDropped) prune(m, n);
   finish(m, n, p, mode & 3, isDropped);
+}
+
+/** Of each refresh token the attempt that counts stays, and where it may still be spent those after it. */
+function prune(m: Machine, n: State): undefined {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
+    const highest = highestAttempt(n, refreshToken);
+    if (highest === 0) continue;
+    const counting = countingAttempt(n, refreshToken, m.rules) || highest;
+    const isOpen = stateAt(n, recordAt(refreshToken, counting)) !== SETTLED;
+    for (let attempt = 1; attempt <= highest; attempt += 1) {
+      const record = recordAt(refreshToken, attempt);
+      if (attempt === counting || (isOpen && attempt > counting)) continue;
+      if (stateAt(n, record) !== NONE && ownerOf(m, n, record) !== "alive") clearRecord(n, record);
+    }
+  }
+}
+
+/** The same refresh token goes on: this attempt and those before it go, and not what was begun since. */
+export function goOn(n: State, p: number, refreshToken: number, attempt: number, next: number): undefined {
+  const record = recordAt(refreshToken, attempt);
+  const state = stateAt(n, record);
+  const isOurs = bodyAt(n, record) === 2 + next || (state === HELD && ownerAt(n, record) === p + 1);
+  if (!isOurs) return;
+  for (let done = 1; done <= attempt; done += 1) clearRecord(n, recordAt(refreshToken, done));
+  if ((sendsOf(n, refreshToken) & 7) !== UNDER_WAY) n[SENDS + refreshToken] = 0;
 }
 
 /** Wipes the bodies that a settled generation makes useless. */

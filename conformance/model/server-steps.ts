@@ -1,13 +1,19 @@
 import { BUSY, loseTrack, OTHER_OWNER, REFUSAL, SERVER_ERROR } from "./answer-steps.ts";
 import { type Act, isAt, left, type Machine, use } from "./machine.ts";
-import { ANSWER, at, FROZEN, hasFlag, of, REQUEST, type State } from "./state.ts";
+import { ANSWER, at, dropBit, FROZEN, hasFlag, OTHERS, of, REQUEST, type State, setBit } from "./state.ts";
 import { redeem } from "./tokens.ts";
 
 /** What the server and the network do with what one process sent. */
 export function serverSteps(m: Machine, s: State, p: number, act: Act): undefined {
   const request = of(s, p, REQUEST);
   const isAwaited = isAt(s, p, "sent") && !hasFlag(s, p, FROZEN);
-  if (request !== 0) act("server answers", (n) => answer(n, p, redeem(m, n, request) || REFUSAL));
+  if (request !== 0) {
+    act("server answers", (n) => {
+      const issued = redeem(m, n, request);
+      if (issued !== 0) dropBit(n, OTHERS, issued);
+      answer(n, p, issued || REFUSAL);
+    });
+  }
   if (request !== 0 && isAt(s, p, "sent")) oddAnswers(m, s, p, act);
   if (!isAwaited) return;
   if (request !== 0 && left(s, "lost answer") > 0) {
@@ -48,7 +54,9 @@ function oddAnswers(m: Machine, s: State, p: number, act: Act): undefined {
   if (left(s, "wrong owner") > 0) {
     act("server answers for another", (n) => {
       use(n, "wrong owner");
-      answer(n, p, redeem(m, n, of(n, p, REQUEST)) ? OTHER_OWNER : REFUSAL);
+      const issued = redeem(m, n, of(n, p, REQUEST));
+      if (issued !== 0) setBit(n, OTHERS, issued);
+      answer(n, p, issued === 0 ? REFUSAL : OTHER_OWNER + issued);
     });
   }
 }

@@ -76,6 +76,12 @@ export function successorAt(s: State, record: number): number {
   return mayHold && body > 2 ? body - 2 : 0;
 }
 
+/** Whether what stands there is what this process claimed, and not what somebody else made in its place since. */
+export function isWritable(s: State, record: number, process: number): boolean {
+  const owner = ownerAt(s, record);
+  return stateAt(s, record) !== NONE && (owner === 0 || owner === process + 1);
+}
+
 export function clearRecord(s: State, record: number): undefined {
   s[record] = 0;
   s[record + 1] = 0;

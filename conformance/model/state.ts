@@ -1,12 +1,13 @@
 /**
  * One state of the model: bytes, so that a million of them fit and compare fast. Process numbers are 0 to 2;
- * credentials are 1 to 8: two logins (families) of four generations each; 0 is none.
+ * credentials are 1 to 15: three logins (families) of five generations each; 0 is none.
  */
 export type State = Uint8Array;
 
 const PROCESSES = 3;
-export const GENERATIONS = 4;
-const CREDENTIALS = 8;
+export const FAMILIES = 3;
+export const GENERATIONS = 5;
+export const CREDENTIALS: number = FAMILIES * GENERATIONS;
 export const ATTEMPTS = 6;
 
 /** What is kept beside the processes. */
@@ -15,30 +16,34 @@ export const BACKUP = 1;
 /** Processes that hold the lock at its path, and those that hold one whose file is gone. */
 export const HOLDERS = 2;
 export const ORPHANS = 3;
+/** Who is logged in by the user's word: a family plus one, or 0. Ghost. */
+export const LOGIN = 4;
+/** Logins that were logged out, one bit for each family. Ghost. */
+export const ENDED = 5;
+/** Windows of the specification that this run went through. Ghost. */
+export const WINDOWS = 6;
+/** What a foreign writer has been given and will save. */
+export const FOREIGN = 7;
+/** A broken promise, or 0. */
+export const BROKEN = 8;
+/** Whether the store cannot be written, foreseeably. */
+export const UNWRITABLE = 9;
+/** Access tokens that have run out: two bytes, one bit each. */
+export const EXPIRED = 10;
+/** What was issued to somebody else, as above. Ghost: only the server knows. */
+export const OTHERS = 12;
 /** The authorization server: newest generation of each family, and what is true of the family. */
-export const NEWEST = 4;
-export const FAMILY = 6;
+export const NEWEST = 14;
+export const FAMILY: number = NEWEST + FAMILIES;
 export const REVOKED = 1;
 export const GRACE = 2;
-/** Who is logged in by the user's word: a family plus one, or 0. Ghost. */
-export const LOGIN = 8;
-/** Access tokens that have run out, one bit each. */
-export const EXPIRED = 9;
-/** Windows of the specification that this run went through. Ghost. */
-export const WINDOWS = 10;
-/** What a foreign writer has been given and will save. */
-export const FOREIGN = 11;
-/** A broken promise, or 0. */
-export const BROKEN = 12;
-/** Whether the store cannot be written, foreseeably. */
-export const UNWRITABLE = 13;
 /** What is left of each kind of fault. */
-export const BUDGET = 14;
+export const BUDGET: number = FAMILY + FAMILIES;
 const FAULTS = 20;
 /** What is true of each refresh token. Ghost. */
-export const SENDS = BUDGET + FAULTS;
+export const SENDS: number = BUDGET + FAULTS;
 /** Two bytes for each attempt at each refresh token. */
-export const RECORDS = SENDS + CREDENTIALS + 1;
+export const RECORDS: number = SENDS + CREDENTIALS + 1;
 const PROCESS = RECORDS + CREDENTIALS * ATTEMPTS * 2;
 
 /** Per process. */
@@ -52,21 +57,27 @@ export const UNSAVED_NEXT = 6;
 export const UNSAVED_BASE = 7;
 export const UNSAVED_ATTEMPT = 8;
 export const OVER = 9;
+/** Two bytes, one bit for each credential. */
 export const REJECTED = 10;
-export const BASE = 11;
-export const NEXT = 12;
-export const ATTEMPT = 13;
-export const MODE = 14;
-export const FLAGS = 15;
-export const REQUEST = 16;
-export const ANSWER = 17;
-export const ASKED = 18;
-export const PENDING = 19;
-export const RESULT = 20;
-export const PREPARED = 21;
+export const BASE = 12;
+export const NEXT = 13;
+export const ATTEMPT = 14;
+export const MODE = 15;
+export const FLAGS = 16;
+export const REQUEST = 17;
+export const ANSWER = 18;
+export const ASKED = 19;
+export const PENDING = 20;
+export const RESULT = 21;
+/** What the operation that asks was prepared with. */
+export const PREPARED = 22;
 /** The attempt that was judged, and its state then. */
-export const JUDGED = 22;
-const PROCESS_BYTES = 23;
+export const JUDGED = 23;
+/** Logins that this process was told to end, one bit for each family. Ghost. */
+export const SIGNED_OFF = 24;
+/** Whether its request outlived its lease: what becomes of it is nobody's business any more. Ghost. */
+export const OVERSLEPT = 25;
+const PROCESS_BYTES = 26;
 
 export const STATE_BYTES: number = Math.ceil((PROCESS + PROCESSES * PROCESS_BYTES) / 4) * 4;
 
@@ -82,12 +93,27 @@ export function of(s: State, process: number, field: number): number {
   return s[at(process, field)] as number;
 }
 
+/** Whether a credential's bit is set, in the two bytes at an offset. */
+export function hasBit(s: State, offset: number, credential: number): boolean {
+  return (get(s, offset + ((credential - 1) >> 3)) & (1 << ((credential - 1) & 7))) !== 0;
+}
+
+export function setBit(s: State, offset: number, credential: number): undefined {
+  const byte = offset + ((credential - 1) >> 3);
+  s[byte] = get(s, byte) | (1 << ((credential - 1) & 7));
+}
+
+export function dropBit(s: State, offset: number, credential: number): undefined {
+  const byte = offset + ((credential - 1) >> 3);
+  s[byte] = get(s, byte) & ~(1 << ((credential - 1) & 7));
+}
+
 export function familyOf(credential: number): number {
-  return (credential - 1) >> 2;
+  return Math.floor((credential - 1) / GENERATIONS);
 }
 
 export function generationOf(credential: number): number {
-  return (credential - 1) & 3;
+  return (credential - 1) % GENERATIONS;
 }
 
 export function credentialOf(family: number, generation: number): number {
@@ -112,7 +138,7 @@ export function dropFlag(s: State, process: number, flag: number): undefined {
 export const EPOCH_MOVED = 1;
 export const DRIFTED = 2;
 export const FROZEN = 4;
-/** The store had moved on before this claim was made. Ghost. */
+/** The store no longer held what was claimed when that was looked at again. Ghost. */
 export const STALE_CLAIM = 8;
 export const SIGNED_OUT = 16;
 /** The successor could not be sealed. */

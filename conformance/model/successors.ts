@@ -26,7 +26,6 @@ import {
   dropFlag,
   EPOCH_MOVED,
   FROZEN,
-  familyOf,
   GOAL,
   get,
   HOLDERS,
@@ -36,12 +35,12 @@ import {
   OWN_BACKOFF,
   of,
   PC,
-  PENDING,
   PREPARED,
   REJECTED,
   SIGNED_OUT,
   STORE,
   type State,
+  setBit,
   UNSAVED,
 } from "./state.ts";
 import { GOAL_ANOTHER, GOAL_USE, isExpired, isRejected, refreshTokenOf } from "./tokens.ts";
@@ -75,10 +74,10 @@ function actOf(m: Machine, s: State, p: number): Act {
 function waitSteps(m: Machine, s: State, p: number, act: Act): undefined {
   switch (PLACES[of(s, p, PC)]) {
     case "idle": {
-      if (mayBeginPending(s, p)) return act("look again", (n) => enter(n, p, "logging-out"));
+      if (mayBeginPending(s, p)) act("look again", (n) => enter(n, p, "logging-out"));
       if (of(s, p, UNSAVED) !== 0) act("begin to save", (n) => enter(n, p, "saving"));
       const next = askOf(m, s, p);
-      if (next && of(s, p, PENDING) === 0) act("ask", (n) => ask(n, p, next));
+      if (next) act("ask", (n) => ask(n, p, next));
       return;
     }
     case "locking":
@@ -127,10 +126,10 @@ function ask(n: State, p: number, what: Ask): undefined {
     n[at(p, GOAL)] = GOAL_USE;
     return enter(n, p, "locking");
   }
-  if (what === "reject") n[at(p, REJECTED)] = of(n, p, REJECTED) | (1 << (mine - 1));
+  if (what === "reject") setBit(n, at(p, REJECTED), mine);
   n[at(p, GOAL)] = GOAL_ANOTHER;
   n[at(p, NOT)] = mine;
-  n[at(p, PREPARED)] = familyOf(mine) + 1;
+  n[at(p, PREPARED)] = mine;
   enter(n, p, "locking");
 }
 

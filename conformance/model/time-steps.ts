@@ -18,15 +18,16 @@ import {
 import {
   ATTEMPTS,
   at,
+  CREDENTIALS,
   FAMILY,
   FLAGS,
   FROZEN,
   familyOf,
-  GENERATIONS,
   GRACE,
   get,
   HOLDERS,
   hasFlag,
+  OVERSLEPT,
   of,
   SENDS,
   type State,
@@ -35,14 +36,15 @@ import { BACKING_OFF, doubt, loseAnswer, SECOND_DOUBT, sendsOf, UNDER_WAY } from
 
 /** Time passes for a back-off or a lease, where somebody waits for it. */
 export function timeSteps(m: Machine, s: State, act: Act): undefined {
-  const waits = (place: "back-off" | "waiting" | "locking"): boolean => {
+  const waits = (place: "back-off" | "waiting" | "held-elsewhere" | "locking"): boolean => {
     for (let p = 0; p < m.processes; p += 1) if (isAt(s, p, place)) return true;
     return false;
   };
   const isBackOff = waits("back-off");
-  const isLeaseAwaited = m.scenario.lock !== "proves death" && (waits("waiting") || waits("locking"));
+  const isLeaseAwaited =
+    m.scenario.lock !== "proves death" && (waits("waiting") || waits("held-elsewhere") || waits("locking"));
   if (!isBackOff && !isLeaseAwaited) return;
-  for (let refreshToken = 1; refreshToken <= 2 * GENERATIONS; refreshToken += 1) {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const record = recordAt(refreshToken, attempt);
       const state = stateAt(s, record);
@@ -86,7 +88,10 @@ function endLease(m: Machine, n: State, record: number, refreshToken: number): u
   setOwnerAt(n, record, 0);
   n[HOLDERS] = get(n, HOLDERS) & ~(1 << (owner - 1));
   const isBeforeSend = isAt(n, owner - 1, "recheck") || isAt(n, owner - 1, "send");
-  if (!isBeforeSend) enterWindow(n, "freeze past the lease");
+  if (!isBeforeSend) {
+    enterWindow(n, "freeze past the lease");
+    n[at(owner - 1, OVERSLEPT)] = 1;
+  }
   if ((sendsOf(n, refreshToken) & 7) === UNDER_WAY) loseAnswer(m, n, refreshToken);
   else doubt(n, refreshToken);
 }

@@ -1,6 +1,7 @@
 import type { Machine } from "./machine.ts";
 import { enterWindow } from "./machine.ts";
 import {
+  at,
   CURRENT,
   credentialOf,
   EXPIRED,
@@ -10,8 +11,10 @@ import {
   GRACE,
   generationOf,
   get,
+  hasBit,
   NEWEST,
   NOT,
+  OTHERS,
   of,
   REJECTED,
   REVOKED,
@@ -89,17 +92,23 @@ export function isLive(m: Machine, s: State, credential: number): boolean {
 }
 
 export function isExpired(s: State, credential: number): boolean {
-  return (get(s, EXPIRED) & (1 << (credential - 1))) !== 0;
+  return hasBit(s, EXPIRED, credential);
 }
 
 export function isRejected(s: State, process: number, credential: number): boolean {
-  return (of(s, process, REJECTED) & (1 << (credential - 1))) !== 0;
+  return hasBit(s, at(process, REJECTED), credential);
 }
 
 /** Whether this process holds a later generation of the same login. */
 export function holdsNewer(s: State, process: number, credential: number): boolean {
   const mine = of(s, process, CURRENT);
   return mine !== 0 && familyOf(mine) === familyOf(credential) && mine > credential;
+}
+
+/** Whose a credential is: 0 and 1 are those who log in, 2 is anybody else. */
+export function accountOf(m: Machine, s: State, credential: number): number {
+  if (hasBit(s, OTHERS, credential)) return 2;
+  return m.scenario.otherAccount && familyOf(credential) === 1 ? 1 : 0;
 }
 
 export const GOAL_USE = 1;

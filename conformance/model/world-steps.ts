@@ -8,24 +8,28 @@ import { clearRecord, recordAt } from "./spend-record.ts";
 import {
   ATTEMPT,
   ATTEMPTS,
+  at,
   BACKUP,
+  CREDENTIALS,
   DRIFTED,
   dropFlag,
   EXPIRED,
   FAMILY,
   FROZEN,
   familyOf,
-  GENERATIONS,
   get,
   HOLDERS,
+  hasBit,
   hasFlag,
   LOGIN,
   NEXT,
   ORPHANS,
   of,
   REVOKED,
+  SIGNED_OFF,
   STORE,
   type State,
+  setBit,
   setFlag,
 } from "./state.ts";
 import { timeSteps } from "./time-steps.ts";
@@ -67,15 +71,17 @@ export function commonSteps(m: Machine, s: State, act: Act): undefined {
       act("store goes back", (n) => {
         use(n, "store goes back");
         n[STORE] = backup;
+        // Whoever restores it after a logout wants it.
+        if (stored === 0) for (let q = 0; q < m.processes; q += 1) n[at(q, SIGNED_OFF)] = 0;
         // Bodies do not reach the newest from there: only a process that lives and knows it can bring it back.
         if (isSameLogin && !isReachable(m, n)) enterWindow(n, "older than the bodies");
       });
     }
   }
-  if (left(s, "expiry") > 0 && stored !== 0 && (get(s, EXPIRED) & (1 << (stored - 1))) === 0) {
+  if (left(s, "expiry") > 0 && stored !== 0 && !hasBit(s, EXPIRED, stored)) {
     act("access token runs out", (n) => {
       use(n, "expiry");
-      n[EXPIRED] = get(n, EXPIRED) | (1 << (stored - 1));
+      setBit(n, EXPIRED, stored);
     });
   }
   foreignSteps(m, s, act);
@@ -89,7 +95,7 @@ export function commonSteps(m: Machine, s: State, act: Act): undefined {
     act("home is removed", (n) => {
       use(n, "home removed");
       removeLock(n);
-      for (let record = recordAt(1, 1); record <= recordAt(2 * GENERATIONS, ATTEMPTS); record += 2) {
+      for (let record = recordAt(1, 1); record <= recordAt(CREDENTIALS, ATTEMPTS); record += 2) {
         clearRecord(n, record);
       }
     });
@@ -109,7 +115,7 @@ function removeLock(n: State): undefined {
 
 /** Nothing has been sent yet that a record would have to remember. */
 function hasOnlyClaims(m: Machine, s: State): boolean {
-  for (let refreshToken = 1; refreshToken <= 2 * GENERATIONS; refreshToken += 1) {
+  for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     if ((sendsOf(s, refreshToken) & 7) !== 0) return false;
   }
   return m.processes > 0;

@@ -1,23 +1,25 @@
-import { readSpendRecords } from "@hawser/oauth-store";
+import { readSpendRecords, type SpendSummary } from "@hawser/oauth-store";
 import { RESTARTED } from "../crash-steps.ts";
 import type { Action, Place } from "../machine.ts";
 import type { Scenario } from "../scenario.ts";
 import {
   ASKED,
   BACKUP,
+  CREDENTIALS,
   CURRENT,
-  credentialOf,
   EXPIRED,
   FAMILY,
   FROZEN,
   GRACE,
   get,
+  hasBit,
   hasFlag,
   of,
   PENDING,
   STORE,
   type State,
   UNSAVED,
+  UNSAVED_NEXT,
 } from "../state.ts";
 import { damageClaim, removeFromHome } from "./record-damage.ts";
 import { SimulatedTime } from "./simulated-clock.ts";
@@ -57,6 +59,8 @@ const GATES: Readonly<Record<Place, readonly string[]>> = {
 };
 
 const LONGEST_STEP_MS = 5000;
+/** Longer than the first wait, and shorter than the second. */
+const GRACE_MS = 5000;
 const failed = (): Error => new Error("the disk is full");
 
 /** Leads real sessions from one place of the model to the next. */
@@ -96,6 +100,16 @@ export class Driver {
     return entry === undefined ? 0 : simulatedKind(new Set()).parse(entry).number;
   }
 
+  /** Whether the server has revoked each login. */
+  get revoked(): readonly boolean[] {
+    return this.server.revoked;
+  }
+
+  /** All spend records, by the numbers of what was spent. */
+  async records(): Promise<readonly SpendSummary[]> {
+    return readSpendRecords({ home: this.#machine.home, key: KEY });
+  }
+
   /** Brings home, store and sessions to where the scenario begins. */
   async prepare(first: State): Promise<void> {
     const { expired } = this.#machine;
@@ -114,8 +128,8 @@ export class Driver {
       this.processes.push(process);
       if (of(first, number, CURRENT) !== 0) await process.session.ensureFresh();
     }
-    for (let number = 1; number <= 8; number += 1) {
-      if ((get(first, EXPIRED) & (1 << (number - 1))) !== 0) expired.add(number);
+    for (let number = 1; number <= CREDENTIALS; number += 1) {
+      if (hasBit(first, EXPIRED, number)) expired.add(number);
     }
   }
 
@@ -146,7 +160,7 @@ export class Driver {
   }
 
   /** What concerns one process. Returns whether its next save fails. */
-  async #act({ action, process: number, before }: WalkStep): Promise<boolean> {
+  async #act({ action, process: number, before, after }: WalkStep): Promise<boolean> {
     const process = this.process(number);
     const { gates } = process;
     switch (action) {
@@ -162,7 +176,7 @@ export class Driver {
         if (gates.at !== undefined) gates.release();
         return false;
       case "log in":
-        process.aside(() => process.session.login(this.server.credential(credentialOf(1, 0))));
+        process.aside(() => process.session.login(this.server.credential(of(after, number, UNSAVED_NEXT))));
         return false;
       case "log out":
         process.aside(() => process.session.logout());
@@ -307,9 +321,14 @@ export class Driver {
         }
         return;
       case "back-off ends": {
-        time.advance((await this.#endOfBackOff()) - time.nowMs);
-        const hadGrace = ((get(before, FAMILY) ^ get(after, FAMILY)) & GRACE) !== 0;
-        if (hadGrace) this.server.endGrace();
+        const waitMs = (await this.#endOfBackOff()) - time.nowMs;
+        time.advance(waitMs);
+        const endsGrace = ((get(before, FAMILY) ^ get(after, FAMILY)) & GRACE) !== 0;
+        if (endsGrace && waitMs <= GRACE_MS) throw new Error("the wait is over within the server's grace");
+        if (endsGrace) this.server.endGrace();
+        else if (waitMs > GRACE_MS && (get(after, FAMILY) & GRACE) !== 0) {
+          throw new Error("the wait is over when the server's grace is");
+        }
         return;
       }
       default:
@@ -319,7 +338,7 @@ export class Driver {
 
   async #endOfBackOff(): Promise<number> {
     let endMs = this.#machine.time.nowMs;
-    for (const record of await readSpendRecords({ home: this.#machine.home, key: KEY })) {
+    for (const record of await this.records()) {
       const { nextAtMs, claimedAtMs, failures, state } = record;
       const isWaiting = state === "unknown" || state === "deferred";
       if (isWaiting && nextAtMs !== undefined) endMs = Math.max(endMs, nextAtMs + 1);

@@ -1,6 +1,6 @@
 import type { RefreshGrantAnswer } from "@hawser/oauth-store";
 import type { Scenario } from "../scenario.ts";
-import { credentialOf, familyOf, generationOf } from "../state.ts";
+import { credentialOf, FAMILIES, familyOf, generationOf } from "../state.ts";
 import type { NamedCredential } from "./simulated-kind.ts";
 
 /** An authorization server of one of the four kinds, which numbers what it issues as the model does. */
@@ -8,12 +8,16 @@ export class SimulatedServer {
   /** Credentials whose refresh tokens were presented, in order. */
   readonly presented: number[] = [];
   readonly #scenario: Scenario;
-  readonly #newest = [0, 0];
-  readonly #revoked = [false, false];
+  readonly #newest = new Array<number>(FAMILIES).fill(0);
+  readonly #revoked = new Array<boolean>(FAMILIES).fill(false);
   #grace = false;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+  }
+
+  get revoked(): readonly boolean[] {
+    return this.#revoked;
   }
 
   /** The credential of a number: its tokens, and whose it is. */

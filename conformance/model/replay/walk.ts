@@ -1,6 +1,8 @@
+import { chanceOf } from "../chance.ts";
 import { judgeEnd } from "../ends.ts";
 import { initialState } from "../initial-state.ts";
 import { type Action, type Broken, isAt, type Machine, PLACES, PROMISES } from "../machine.ts";
+import { observe } from "../observe.ts";
 import { type RuleSet, rulesWithout } from "../rules.ts";
 import type { Scenario } from "../scenario.ts";
 import {
@@ -46,7 +48,7 @@ const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token
  * through: undefined when chance led elsewhere.
  */
 export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWithout()): Walk | undefined {
-  const random = mulberry32(seed);
+  const random = chanceOf(seed);
   const scratch = new Uint8Array(STATE_BYTES);
   let choices: WalkStep[] = [];
   let here: State = initialState(scenario, scenario.faults);
@@ -59,6 +61,7 @@ export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWit
       return scratch;
     },
     emit(n, action, process) {
+      observe(machine, here, n, action, process);
       choices.push({ action, process, before: here, after: n.slice() });
     },
   };
@@ -111,15 +114,4 @@ function isHeldAwake(m: Machine, s: State, action: Action): boolean {
 /** Where a process stands in a state. */
 export function placeOf(s: State, process: number): (typeof PLACES)[number] {
   return PLACES[s[at(process, PC)] as number] ?? "idle";
-}
-
-function mulberry32(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = a;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
