@@ -49,7 +49,6 @@ export interface OwnedSessionOptions<C, V> {
 const VALID_WAIT_MS = 5000;
 
 const FINAL: ReadonlySet<CredentialErrorCode> = new Set([
-  "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
   "ERR_OAUTH_STORE_REFUSED",
   "ERR_OAUTH_STORE_INTERRUPTED",
   "ERR_OAUTH_STORE_SUPERSEDED",
@@ -190,7 +189,7 @@ export class OwnedSession<C, V> implements CredentialSession<C, V> {
   }
 }
 
-/** Only the end of a login keeps a token that is still valid from being used. */
+/** Only the end of a login keeps a token that is still valid from being used; that it cannot be bettered does not. */
 function endsLogin(error: unknown): boolean {
   return isCredentialError(error) && FINAL.has(error.code);
 }

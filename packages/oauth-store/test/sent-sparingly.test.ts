@@ -58,13 +58,14 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
     },
   );
 
-  it(
-    "serves a token that is valid still while the grant says that a login is needed",
+  // In its last 30 s it is waited for a better one, and there is none.
+  it.each([200_000, 20_000])(
+    "serves a token that is valid for %i ms while the grant says that a login is needed",
     proves("oauth-store/login-needed", "oauth-store/valid-is-served"),
-    async () => {
+    async (leftMs) => {
       const setting = newSetting();
       const issued = setting.authority.login();
-      await setting.save(credentialOf(issued, 200_000));
+      await setting.save(credentialOf(issued, leftMs));
       const mine = setting.session({ refreshGrant: noWayToSend });
       // The second after the background was told so.
       for (let more = 0; more < 2; more += 1) {
@@ -72,6 +73,26 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
         await mine.settle();
       }
       await expect(mine.refresh()).rejects.toMatchObject(NEEDED);
+    },
+  );
+});
+
+describe.each(bothSettings)("a session without a refresh token %s", (_where, newSetting) => {
+  it(
+    "serves its token to the last second, and asks for a login then",
+    proves("oauth-store/valid-is-served", "oauth-store/nothing-to-spend"),
+    async () => {
+      const clock = virtualClock();
+      const setting = newSetting({ clock });
+      const { accessToken } = setting.authority.login();
+      await setting.save({ ...credentialOf({ accessToken }, 20_000), refreshToken: undefined });
+      const mine = setting.session();
+      expect((await mine.ensureFresh()).view.accessToken).toBe(accessToken);
+      await clock.advance(25_000);
+      await expect(mine.ensureFresh()).rejects.toMatchObject({
+        code: "ERR_OAUTH_STORE_AUTHORIZATION_REQUIRED",
+        reason: "no-refresh-token",
+      });
     },
   );
 });
