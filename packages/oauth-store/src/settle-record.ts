@@ -100,7 +100,8 @@ async function outlive<C, V>(
 async function removeAttempts<C, V>(engine: Engine<C, V>, ours: SpendHeader): Promise<void> {
   const attempts = await engine.ledger.attempts(ours.fingerprint);
   const there = attempts.find(({ attempt }) => attempt === ours.attempt);
-  if (there?.header && !isSameAttempt(there.header, ours)) return;
+  // Gone: somebody has finished it, and what is below it by now may be a claim of the living.
+  if (!there || (there.header && !isSameAttempt(there.header, ours))) return;
   const done = attempts.filter(({ attempt }) => attempt <= ours.attempt);
   // The highest last: until then it is the one that counts.
   for (const record of done.sort((a, b) => a.attempt - b.attempt)) await engine.ledger.remove(record);
