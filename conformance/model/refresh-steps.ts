@@ -26,15 +26,18 @@ import {
   ownerAt,
   PUT_OFF,
   recordAt,
+  SEALED,
   setMark,
   setOwnerAt,
   setStateAt,
   stateAt,
+  successorAt,
   UNCERTAIN,
 } from "./spend-record.ts";
 import {
   ANSWER,
   ATTEMPT,
+  ATTEMPTS,
   at,
   BASE,
   DRIFTED,
@@ -91,7 +94,7 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
           hasJudgedMoved(m, n, p);
-        if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
+        if (get(n, STORE) !== base || isAnswerSealed(m, n, base)) setFlag(n, p, STALE_CLAIM);
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
           // A lock that was taken away is taken anew before anything else is judged.
@@ -149,6 +152,16 @@ function claim(m: Machine, n: State, p: number): undefined {
   enter(n, p, "recheck");
 }
 
+/** Whether what would be got for it lies in a record already. */
+function isAnswerSealed(m: Machine, s: State, base: number): boolean {
+  const refreshToken = refreshTokenOf(m, base);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const record = recordAt(refreshToken, attempt);
+    if (stateAt(s, record) === SEALED && successorAt(s, record) > base) return true;
+  }
+  return false;
+}
+
 /** Whoever was taken for dead has gone on. */
 function hasJudgedMoved(m: Machine, s: State, p: number): boolean {
   const judged = of(s, p, JUDGED);
@@ -192,7 +205,8 @@ function send(m: Machine, n: State, p: number): undefined {
   const refreshToken = refreshTokenOf(m, base);
   const sends = sendsOf(n, refreshToken);
   checkSending(n, sends);
-  if (hasFlag(n, p, STALE_CLAIM)) breakPromise(n, "a token was sent that had left the store");
+  if (hasFlag(n, p, STALE_CLAIM))
+    breakPromise(n, "a token was sent that had left the store, or whose answer lay sealed");
   if (get(n, UNWRITABLE) !== 0)
     breakPromise(n, "a token was spent though it was known that nothing could be saved");
   // A foreign writer has spent it and not saved yet, or saved after the claim: nobody can know.

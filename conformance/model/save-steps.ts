@@ -20,9 +20,9 @@ import { publish } from "./publish.ts";
 import {
   bodyAt,
   clearRecord,
-  countingAttempt,
   HELD,
   highestAttempt,
+  highestCounting,
   isWritable,
   LEASED,
   NONE,
@@ -173,7 +173,7 @@ function prune(m: Machine, n: State): undefined {
   for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     const highest = highestAttempt(n, refreshToken);
     if (highest === 0) continue;
-    const counting = countingAttempt(n, refreshToken, m.rules) || highest;
+    const counting = highestCounting(n, refreshToken, m.rules) || highest;
     const isOpen = stateAt(n, recordAt(refreshToken, counting)) !== SETTLED;
     for (let attempt = 1; attempt <= highest; attempt += 1) {
       const record = recordAt(refreshToken, attempt);
