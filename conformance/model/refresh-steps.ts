@@ -196,7 +196,7 @@ function send(m: Machine, n: State, p: number): undefined {
     return leave(n, p, "locking");
   }
   // A login or logout of this process: nothing is spent for what has ended.
-  if (isOvertaken(m, n, p) || (rules.drift && hasFlag(n, p, DRIFTED))) {
+  if ((rules["send-epoch"] && isOvertaken(m, n, p)) || (rules.drift && hasFlag(n, p, DRIFTED))) {
     standDown(m, n, p);
     return startOver(n, p);
   }
