@@ -405,6 +405,15 @@ export const SCENARIOS: readonly Scenario[] = [
     needs: ["brought-back"],
   },
   {
+    name: "a machine sleeps twice where the lock excludes nobody",
+    server: "rotates and revokes",
+    lock: "excludes nobody",
+    asks: ONE_EACH,
+    faults: { freeze: 2 },
+    windows: ["lost answer", "freeze past the lease"],
+    needs: [],
+  },
+  {
     name: "what was just published is rejected",
     server: "rotates and revokes",
     lock: "proves death",
