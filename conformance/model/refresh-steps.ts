@@ -89,7 +89,9 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
         const owner = ownerAt(n, record);
         const isMine = owner === p + 1 || (owner === 0 && m.scenario.lock !== "proves death");
         // Also one that was given back tells of somebody who judged later.
-        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT) && counts;
+        const isHighest =
+          counts &&
+          (!m.rules["any-higher"] || highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT));
         const moved =
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
