@@ -130,7 +130,7 @@ export function judge(m: Machine, n: State, p: number): undefined {
       if (ownerAt(n, record) === p + 1) breakPromise(n, "a diagnosis was wrong");
       return leave(n, p, "held-elsewhere");
     case "refuse":
-      if (rules["last-look"] && get(n, STORE) !== stored) return startOver(n, p);
+      if (rules["refusal-look"] && get(n, STORE) !== stored) return startOver(n, p);
       n[at(p, ATTEMPT)] = attempt;
       if (m.scenario.faults["foreign writer"] && rules["foreign-poll"]) return enter(n, p, "poll");
       return refused(n, p, refreshToken, step.interrupted);

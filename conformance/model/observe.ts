@@ -1,6 +1,15 @@
-import { type Action, type Broken, breakPromise, LOGIN_TOKENS, type Machine, RESULTS } from "./machine.ts";
+import {
+  type Action,
+  type Broken,
+  breakPromise,
+  LOGIN_TOKENS,
+  type Machine,
+  PLACE,
+  RESULTS,
+} from "./machine.ts";
 import {
   ASKED,
+  BASE,
   CURRENT,
   ENDED,
   EPOCH_MOVED,
@@ -14,6 +23,7 @@ import {
   OTHERS,
   OVER,
   of,
+  PC,
   PENDING,
   PREPARED,
   RESULT,
@@ -23,7 +33,7 @@ import {
   UNSAVED,
   UNSAVED_NEXT,
 } from "./state.ts";
-import { accountOf, isExpired, isRejected } from "./tokens.ts";
+import { accountOf, isExpired, isRejected, refreshTokenOf } from "./tokens.ts";
 
 /**
  * Judges one step from outside, by the states around it and by what no process knows, whatever rules there are: what
@@ -32,11 +42,30 @@ import { accountOf, isExpired, isRejected } from "./tokens.ts";
 export function observe(m: Machine, before: State, after: State, action: Action, p: number): undefined {
   if (p >= m.processes || action.startsWith("crash")) return;
   const broken =
+    ofSending(before, after, p) ??
+    ofVerdict(m, before, after, p) ??
     ofStore(before, after, action, p) ??
     ofHolding(before, after, action, p) ??
     ofHandle(m, before, after, p) ??
     ofLogin(before, after, action, p);
   if (broken) breakPromise(after, broken);
+}
+
+/** A login or logout of this process ends at once what it would spend. */
+function ofSending(before: State, after: State, p: number): Broken | undefined {
+  const isSent = of(before, p, PC) === PLACE.send && of(after, p, PC) === PLACE.sent;
+  if (!isSent || !hasFlag(before, p, EPOCH_MOVED)) return undefined;
+  return "a token was sent for what a login or logout had ended";
+}
+
+/** A login is called dead only while the store still holds what was judged. */
+function ofVerdict(m: Machine, before: State, after: State, p: number): Broken | undefined {
+  if (of(after, p, ASKED) !== of(before, p, ASKED) + 1) return undefined;
+  const verdict = RESULTS[of(after, p, RESULT)];
+  if (verdict !== "refused" && verdict !== "interrupted" && verdict !== "superseded") return undefined;
+  const stored = get(before, STORE);
+  const isJudged = stored !== 0 && refreshTokenOf(m, stored) === refreshTokenOf(m, of(before, p, BASE));
+  return isJudged ? undefined : "a diagnosis was wrong";
 }
 
 function ofStore(before: State, after: State, action: Action, p: number): Broken | undefined {

@@ -26,15 +26,18 @@ import {
   ownerAt,
   PUT_OFF,
   recordAt,
+  SEALED,
   setMark,
   setOwnerAt,
   setStateAt,
   stateAt,
+  successorAt,
   UNCERTAIN,
 } from "./spend-record.ts";
 import {
   ANSWER,
   ATTEMPT,
+  ATTEMPTS,
   at,
   BASE,
   DRIFTED,
@@ -86,12 +89,14 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
         const owner = ownerAt(n, record);
         const isMine = owner === p + 1 || (owner === 0 && m.scenario.lock !== "proves death");
         // Also one that was given back tells of somebody who judged later.
-        const isHighest = highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT) && counts;
+        const isHighest =
+          counts &&
+          (!m.rules["any-higher"] || highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT));
         const moved =
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
           hasJudgedMoved(m, n, p);
-        if (get(n, STORE) !== base) setFlag(n, p, STALE_CLAIM);
+        if (get(n, STORE) !== base || isAnswerSealed(m, n, base)) setFlag(n, p, STALE_CLAIM);
         if (m.rules.recheck && moved) {
           standDown(m, n, p);
           // A lock that was taken away is taken anew before anything else is judged.
@@ -149,6 +154,16 @@ function claim(m: Machine, n: State, p: number): undefined {
   enter(n, p, "recheck");
 }
 
+/** Whether what would be got for it lies in a record already. */
+function isAnswerSealed(m: Machine, s: State, base: number): boolean {
+  const refreshToken = refreshTokenOf(m, base);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const record = recordAt(refreshToken, attempt);
+    if (stateAt(s, record) === SEALED && successorAt(s, record) > base) return true;
+  }
+  return false;
+}
+
 /** Whoever was taken for dead has gone on. */
 function hasJudgedMoved(m: Machine, s: State, p: number): boolean {
   const judged = of(s, p, JUDGED);
@@ -183,7 +198,7 @@ function send(m: Machine, n: State, p: number): undefined {
     return leave(n, p, "locking");
   }
   // A login or logout of this process: nothing is spent for what has ended.
-  if (isOvertaken(m, n, p) || (rules.drift && hasFlag(n, p, DRIFTED))) {
+  if ((rules["send-epoch"] && isOvertaken(m, n, p)) || (rules.drift && hasFlag(n, p, DRIFTED))) {
     standDown(m, n, p);
     return startOver(n, p);
   }
@@ -192,7 +207,8 @@ function send(m: Machine, n: State, p: number): undefined {
   const refreshToken = refreshTokenOf(m, base);
   const sends = sendsOf(n, refreshToken);
   checkSending(n, sends);
-  if (hasFlag(n, p, STALE_CLAIM)) breakPromise(n, "a token was sent that had left the store");
+  if (hasFlag(n, p, STALE_CLAIM))
+    breakPromise(n, "a token was sent that had left the store, or whose answer lay sealed");
   if (get(n, UNWRITABLE) !== 0)
     breakPromise(n, "a token was spent though it was known that nothing could be saved");
   // A foreign writer has spent it and not saved yet, or saved after the claim: nobody can know.

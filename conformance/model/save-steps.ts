@@ -20,9 +20,9 @@ import { publish } from "./publish.ts";
 import {
   bodyAt,
   clearRecord,
-  countingAttempt,
   HELD,
   highestAttempt,
+  highestCounting,
   isWritable,
   LEASED,
   NONE,
@@ -83,7 +83,7 @@ export function saveSteps(m: Machine, s: State, p: number, act: Act): undefined 
         });
       }
       return act("write back", (n) => {
-        if (get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, NEXT);
+        if (!m.rules["write-back-compare"] || get(n, STORE) === of(n, p, BASE)) n[STORE] = of(n, p, NEXT);
         startOver(n, p);
       });
     default:
@@ -121,7 +121,7 @@ function failToCommit(m: Machine, n: State, p: number): undefined {
     return leave(n, p, of(n, p, GOAL) === 0 ? "idle" : "locking");
   }
   const next = of(n, p, NEXT);
-  if (isOvertaken(m, n, p)) {
+  if (m.rules["failed-epoch"] && isOvertaken(m, n, p)) {
     if (!m.rules["held-until-saved"]) closeRecord(m, n, p);
     return startOver(n, p);
   }
@@ -146,7 +146,8 @@ function settle(m: Machine, n: State, p: number): undefined {
   const mode = of(n, p, MODE);
   const isDropped = (mode & DROPPED) !== 0;
   // Nowhere but here, and the latest of this login: from here it is written back over what was restored.
-  if ((mode & WENT_BACK) !== 0 && hasFlag(n, p, UNSEALED) && !isOvertaken(m, n, p)) n[at(p, CURRENT)] = next;
+  const isOnlyHere = (mode & WENT_BACK) !== 0 && hasFlag(n, p, UNSEALED);
+  if (m.rules["brought-back"] && isOnlyHere && !isOvertaken(m, n, p)) n[at(p, CURRENT)] = next;
   const refreshToken = refreshTokenOf(m, base);
   const stored = get(n, STORE);
   const isStored = stored !== 0 && refreshTokenOf(m, stored) === refreshToken;
@@ -173,7 +174,7 @@ function prune(m: Machine, n: State): undefined {
   for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     const highest = highestAttempt(n, refreshToken);
     if (highest === 0) continue;
-    const counting = countingAttempt(n, refreshToken, m.rules) || highest;
+    const counting = highestCounting(n, refreshToken, m.rules) || highest;
     const isOpen = stateAt(n, recordAt(refreshToken, counting)) !== SETTLED;
     for (let attempt = 1; attempt <= highest; attempt += 1) {
       const record = recordAt(refreshToken, attempt);

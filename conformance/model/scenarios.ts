@@ -166,7 +166,7 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: { "store goes back": 1, crash: 1 },
     longFaults: { "store goes back": 1, crash: 2 },
     windows: ["lost answer", "older than the bodies"],
-    needs: ["tidy-after-save"],
+    needs: ["refusal-look", "tidy-after-save"],
   },
   {
     name: "a refresh nobody needed, and an older copy that is still valid",
@@ -187,7 +187,7 @@ export const SCENARIOS: readonly Scenario[] = [
     longAsks: [["use"], ["use", "reject"]],
     actors: [1],
     windows: ["lost answer", "login not saved"],
-    needs: ["compare-and-swap", "login-kept"],
+    needs: ["failed-epoch", "send-epoch", "compare-and-swap", "login-kept"],
   },
   {
     name: "a process logs in during its own refresh",
@@ -367,7 +367,7 @@ export const SCENARIOS: readonly Scenario[] = [
     lock: "excludes nobody",
     asks: [["use", "use"], ["use"]],
     faults: { "store goes back": 1, expiry: 1 },
-    needs: [],
+    needs: ["write-back-compare"],
   },
   {
     name: "the answer is lost where the lock excludes nobody",
@@ -402,7 +402,16 @@ export const SCENARIOS: readonly Scenario[] = [
     asks: ONE_EACH,
     faults: { "seal fails": 1, "store goes back": 1, "save fails": 1 },
     history: true,
-    needs: [],
+    needs: ["brought-back"],
+  },
+  {
+    name: "a machine sleeps twice where the lock excludes nobody",
+    server: "rotates and revokes",
+    lock: "excludes nobody",
+    asks: ONE_EACH,
+    faults: { freeze: 2 },
+    windows: ["lost answer", "freeze past the lease"],
+    needs: ["any-higher"],
   },
   {
     name: "what was just published is rejected",

@@ -95,8 +95,22 @@ export function highestAttempt(s: State, refreshToken: number): number {
   return 0;
 }
 
-/** The attempt that says how a refresh token stands: one whose successor was saved, else the highest that counts. */
+/**
+ * The attempt that says how a refresh token stands: one whose successor was saved, else one whose answer lies sealed
+ * below whatever was claimed since by somebody who did not know, else the highest that counts.
+ */
 export function countingAttempt(s: State, refreshToken: number, rules: RuleSet): number {
+  const counting = highestCounting(s, refreshToken, rules);
+  if (stateAt(s, recordAt(refreshToken, Math.max(counting, 1))) === SETTLED) return counting;
+  for (let attempt = counting - 1; attempt > 0; attempt -= 1) {
+    const record = recordAt(refreshToken, attempt);
+    if (stateAt(s, record) === SEALED && bodyAt(s, record) >= WRONG_OWNER_BODY) return attempt;
+  }
+  return counting;
+}
+
+/** The same, by the headers alone. */
+export function highestCounting(s: State, refreshToken: number, rules: RuleSet): number {
   let counting = 0;
   for (let attempt = ATTEMPTS; attempt > 0; attempt -= 1) {
     const state = stateAt(s, recordAt(refreshToken, attempt));

@@ -138,7 +138,7 @@ export function dropFlag(s: State, process: number, flag: number): undefined {
 export const EPOCH_MOVED = 1;
 export const DRIFTED = 2;
 export const FROZEN = 4;
-/** The store no longer held what was claimed when that was looked at again. Ghost. */
+/** When a claim was looked at again the store no longer held its token, or its answer lay sealed. Ghost. */
 export const STALE_CLAIM = 8;
 export const SIGNED_OUT = 16;
 /** The successor could not be sealed. */

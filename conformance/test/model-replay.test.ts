@@ -24,9 +24,12 @@ function* walksOf(scenario: Scenario): Generator<Walk> {
   }
 }
 
-/** Each rule with each scenario that needs it. Whether something can be written, nothing is sent to show. */
+/** Whether something can be written, nothing is sent to show; nor what a process will save that has not tried yet. */
+const UNSEEN: readonly Rule[] = ["rehearsal", "failed-epoch"];
+
+/** Each rule with each scenario that needs it. */
 const NEEDS = (Object.keys(RULES) as Rule[])
-  .filter((rule) => rule !== "rehearsal")
+  .filter((rule) => !UNSEEN.includes(rule))
   .flatMap((rule) =>
     SCENARIOS.filter(({ needs }) => needs.includes(rule)).map((scenario) => ({ rule, scenario })),
   );
@@ -42,6 +45,11 @@ const SELDOM: readonly Rule[] = [
   "tidy-after-save",
   "wiped-is-settled",
   "held-until-saved",
+  "send-epoch",
+  "any-higher",
+  "write-back-compare",
+  "refusal-look",
+  "brought-back",
 ];
 
 /** The explorer's shortest run to where a model without a rule breaks a promise. */
