@@ -65,6 +65,7 @@ export function openSpentList(path: string, { faultPoint }: SpentListOptions = {
       const isNew = !existsSync(path);
       const descriptor = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
       try {
+        if (isNew) await faultPoint?.("spent/created");
         // Begins a line of its own, whatever a process that was killed has left of the last.
         appendFileSync(descriptor, `\n${lineOf(token)}`);
         await faultPoint?.("spent/unsynced");

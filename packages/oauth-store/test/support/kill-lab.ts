@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fingerprint } from "../../src/fingerprint.ts";
 import {
   type CredentialClock,
   createCredentialSession,
@@ -119,10 +120,10 @@ export class KillLab {
   async oldRecords(home: string, count: number): Promise<void> {
     const [credential = ""] = await readdir(join(home, "spend"));
     for (let at = 0; at < count; at += 1) {
-      const fingerprint = randomBytes(16).toString("hex");
+      const name = randomBytes(16).toString("hex");
       const header = encodeHeader({
         version: 1,
-        fingerprint,
+        fingerprint: name,
         state: "settled",
         attempt: 1,
         reason: "expiry",
@@ -136,8 +137,20 @@ export class KillLab {
         clientHash: "gone",
         owner: { host: "gone", boot: "gone", pid: 1 },
       });
-      await writeFile(join(home, "spend", credential, `${fingerprint}.1`), header, { mode: 0o600 });
+      await writeFile(join(home, "spend", credential, `${name}.1`), header, { mode: 0o600 });
     }
+  }
+
+  /** A list of refresh tokens that were spent long ago, that one last. */
+  async spentTokens(
+    home: string,
+    count: number,
+    last: string = randomBytes(32).toString("hex"),
+  ): Promise<void> {
+    const [credential = ""] = await readdir(join(home, "spend"));
+    const names = Array.from({ length: count - 1 }, () => randomBytes(16).toString("hex"));
+    const lines = [...names, fingerprint(KEY, last)].map((name) => `${name} ${"0".repeat(32)} 1\n`);
+    await writeFile(join(home, "spend", credential, "spent"), lines.join(""), { mode: 0o600 });
   }
 
   /** Has the one record say that nothing is sent for so long. */

@@ -1,3 +1,4 @@
+import { MAX_SPENT_TOKENS } from "../../src/spent-list.ts";
 import type { Habit } from "./kill-authority.ts";
 import { fails, type KillProgress, type KillWork, type Prepared, works } from "./kill-work.ts";
 
@@ -39,6 +40,18 @@ export const KILL_REFRESHES: readonly KillWork[] = [
     async prepare(lab, home, store) {
       const prepared = await lab.aged(home, store, 1);
       await lab.oldRecords(home, 18);
+      return prepared;
+    },
+    end: rotates,
+  },
+  {
+    name: "a refresh after thousands",
+    work: "use",
+    from: "settled",
+    async prepare(lab, home, store) {
+      const prepared = await lab.aged(home, store, 1);
+      await lab.oldRecords(home, 16);
+      await lab.spentTokens(home, 2 * MAX_SPENT_TOKENS);
       return prepared;
     },
     end: rotates,

@@ -40,25 +40,10 @@ export const stepLog = {
 
 type Call = (...given: unknown[]) => unknown;
 
-const BY_PATH = [
-  "appendFile",
-  "chmod",
-  "copyFile",
-  "cp",
-  "link",
-  "mkdir",
-  "mkdtemp",
-  "rename",
-  "rm",
-  "rmdir",
-  "symlink",
-  "truncate",
-  "unlink",
-  "utimes",
-  "writeFile",
-];
+const MAKING = ["appendFile", "copyFile", "cp", "link", "mkdtemp", "symlink", "writeFile"];
+const CHANGING = ["chmod", "rename", "rm", "rmdir", "truncate", "unlink", "utimes"];
 const BY_DESCRIPTOR = ["fchmod", "fdatasync", "fsync", "ftruncate", "futimes", "write", "writev"];
-const OF_HANDLE = [
+const BY_HANDLE = [
   "appendFile",
   "chmod",
   "datasync",
@@ -73,20 +58,38 @@ const OF_HANDLE = [
 const logs = new Map<string, Step[]>();
 /** Paths of open files. */
 const paths = new Map<number, string>();
+/** A call that is made of others counts once. */
+let isInside = false;
 
-for (const name of BY_PATH) {
-  for (const [owner, member] of [
-    [fs, name],
-    [fs, `${name}Sync`],
-    [promises, name],
-  ] as const) {
-    replace(owner, member, (real) => (...given) => {
-      // A directory that is there already is not made.
-      if (name !== "mkdir" || !fs.existsSync(String(given[0]))) note("change", name, String(given[0]));
-      return real(...given);
+watch(["mkdir"], (path) => !fs.existsSync(path));
+watch(MAKING, () => true);
+watch(CHANGING, (path) => fs.existsSync(path));
+
+function watch(names: readonly string[], changes: (path: string) => boolean): void {
+  for (const name of names) {
+    const see = (file: unknown) => {
+      const path = typeof file === "number" ? paths.get(file) : String(file);
+      if (path !== undefined && changes(path)) note("change", name, path);
+    };
+    for (const owner of [fs, promises]) {
+      replace(owner, name, (real) => (...given) => {
+        see(given[0]);
+        return real(...given);
+      });
+    }
+    replace(fs, `${name}Sync`, (real) => (...given) => {
+      see(given[0]);
+      const before = isInside;
+      isInside = true;
+      try {
+        return real(...given);
+      } finally {
+        isInside = before;
+      }
     });
   }
 }
+
 for (const name of BY_DESCRIPTOR) {
   for (const member of [name, `${name}Sync`]) {
     replace(fs, member, (real) => (...given) => {
@@ -112,7 +115,7 @@ replace(fs, "open", (real) => (...given) => {
 replace(promises, "open", (real) => async (...given) => {
   noteOpening(given);
   const handle = (await real(...given)) as object;
-  for (const name of OF_HANDLE) {
+  for (const name of BY_HANDLE) {
     replace(handle, name, (method) => (...more) => {
       note(isSync(name) ? "sync" : "change", name, String(given[0]));
       return method(...more);
@@ -142,7 +145,7 @@ function noteOpening([path, flags]: readonly unknown[]): void {
 }
 
 function note(is: Step["is"], call: string, path: string | undefined): void {
-  if (path === undefined || /[/\\](?:[^/\\]*-)?locks(?:[/\\]|$)|\.lock$/.test(path)) return;
+  if (isInside || path === undefined || /[/\\](?:[^/\\]*-)?locks(?:[/\\]|$)|\.lock$/.test(path)) return;
   for (const [home, steps] of logs) {
     const below = relative(home, path);
     if (below === ".." || below.startsWith(`..${sep}`)) continue;
