@@ -63,7 +63,7 @@ export async function logout<C, V>(
       } else {
         lineage = stored?.identity.lineage ?? lineage;
         newest = await newestOf(engine, stored, unsaved, held);
-        await noteLogoutBegun(engine);
+        await noteLogoutBegun(engine, lineage);
         await engine.fault("noted");
         await attempt(engine.store.name, async () => {
           const options = { lockTimeoutMs: hold.leftMs(HOLD_LIMIT_MS), quarantine: true };
@@ -129,9 +129,14 @@ async function noteLogout<C, V>(
 }
 
 /** Should this process end before it is over, what is gone was not removed by a stranger. */
-async function noteLogoutBegun<C, V>({ ledger, clock, owner }: Engine<C, V>): Promise<void> {
+async function noteLogoutBegun<C, V>(
+  { ledger, clock, owner }: Engine<C, V>,
+  lineage: string | undefined,
+): Promise<void> {
   try {
-    const note = await ledger.readLineage();
+    // One that another program has saved is noted by nobody.
+    const unnoted = lineage === undefined ? undefined : { version: 1 as const, lineage };
+    const note = (await ledger.readLineage()) ?? unnoted;
     if (note) await ledger.writeLineage({ ...note, logoutBegunAtMs: clock.wallMs(), loggedOutBy: owner });
   } catch {
     // For diagnosis only: a full disk does not keep anybody logged in.

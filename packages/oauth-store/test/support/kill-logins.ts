@@ -12,10 +12,10 @@ const emptyBy = {
   login: (at: KillProgress) =>
     fails(
       "AUTHORIZATION_REQUIRED",
-      at.reached("lineage/file/renamed") ? ["login-unsaved", "removed"] : "never-logged-in",
+      at.reached("lineage/file/renamed") ? "login-unsaved" : "never-logged-in",
       0,
     ),
-  logout: fails("AUTHORIZATION_REQUIRED", ["logged-out-elsewhere", "removed"], 0),
+  logout: fails("AUTHORIZATION_REQUIRED", "logged-out-elsewhere", 0),
 };
 
 /** Every way of a login and of a logout. */
@@ -52,6 +52,17 @@ export const KILL_LOGINS: readonly KillWork[] = [
     end: replaced,
   },
   {
+    name: "a login with a refresh token that was spent long ago",
+    work: "login",
+    async prepare(lab, home, store) {
+      const prepared = await lab.aged(home, store, 1);
+      const credential = lab.newLogin();
+      await lab.spentTokens(home, 3, credential.refreshToken);
+      return { ...prepared, credential };
+    },
+    end: replaced,
+  },
+  {
     name: "a login into the keyring, with a copy in the file",
     work: "login",
     stores: ["auto"],
@@ -78,6 +89,12 @@ export const KILL_LOGINS: readonly KillWork[] = [
       await lab.removeOthers(home, store);
       return prepared;
     },
+    end: (at) => (isRemoved(at) ? emptyBy.logout : works(1)),
+  },
+  {
+    name: "a logout of a login that nobody noted",
+    work: "logout",
+    prepare: (lab, home, store) => lab.expired(home, store),
     end: (at) => (isRemoved(at) ? emptyBy.logout : works(1)),
   },
   {

@@ -39,8 +39,8 @@ export interface KillProgress {
 /** What the next start comes to, and how often the refresh token was sent by then since the work began. */
 export interface KillEnd {
   readonly sends: number;
-  /** The error, and what may be said of it. @defaultValue the login works */
-  readonly fails?: { readonly code: string; readonly verdicts: readonly string[] } | undefined;
+  /** The error, and what is said of it. @defaultValue the login works */
+  readonly fails?: { readonly code: string; readonly verdict: string } | undefined;
   /** The access token that works. @defaultValue any */
   readonly accessToken?: string | undefined;
 }
@@ -49,8 +49,8 @@ export function works(sends: number): KillEnd {
   return { sends };
 }
 
-export function fails(code: string, verdict: string | readonly string[], sends: number): KillEnd {
-  return { sends, fails: { code: `ERR_OAUTH_STORE_${code}`, verdicts: [verdict].flat() } };
+export function fails(code: string, verdict: string, sends: number): KillEnd {
+  return { sends, fails: { code: `ERR_OAUTH_STORE_${code}`, verdict } };
 }
 
 /** The place of a point in `points`; beyond the last when it is not there. */
