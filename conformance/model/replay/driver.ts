@@ -21,6 +21,7 @@ import {
   UNSAVED,
   UNSAVED_NEXT,
 } from "../state.ts";
+import type { RunStep } from "../stepper.ts";
 import { damageClaim, removeFromHome } from "./record-damage.ts";
 import { SimulatedTime } from "./simulated-clock.ts";
 import { simulatedKind } from "./simulated-kind.ts";
@@ -28,7 +29,7 @@ import { SimulatedKernel } from "./simulated-locks.ts";
 import { KEY, type SimulatedMachine, SimulatedProcess } from "./simulated-process.ts";
 import { json, SimulatedServer } from "./simulated-server.ts";
 import { SimulatedStore } from "./simulated-store.ts";
-import { placeOf, type WalkStep } from "./walk.ts";
+import { placeOf } from "./walk.ts";
 
 /** The fault points at which a process stands while the model has it in a place. */
 const GATES: Readonly<Record<Place, readonly string[]>> = {
@@ -134,7 +135,7 @@ export class Driver {
   }
 
   /** Makes one step of the model happen for real. */
-  async take(step: WalkStep): Promise<void> {
+  async take(step: RunStep): Promise<void> {
     const { action, process: number, after } = step;
     if (number >= this.processes.length) return this.#befall(step);
     const fails = await this.#act(step);
@@ -160,7 +161,7 @@ export class Driver {
   }
 
   /** What concerns one process. Returns whether its next save fails. */
-  async #act({ action, process: number, before, after }: WalkStep): Promise<boolean> {
+  async #act({ action, process: number, before, after }: RunStep): Promise<boolean> {
     const process = this.process(number);
     const { gates } = process;
     switch (action) {
@@ -296,7 +297,7 @@ export class Driver {
   }
 
   /** What happens to the machine, or to the store. */
-  async #befall({ action, before, after }: WalkStep): Promise<void> {
+  async #befall({ action, before, after }: RunStep): Promise<void> {
     const { home, time, expired } = this.#machine;
     switch (action) {
       case "store goes back":

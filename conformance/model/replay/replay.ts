@@ -28,15 +28,16 @@ import {
   STORE,
   type State,
 } from "../state.ts";
+import type { RunStep } from "../stepper.ts";
 import { Driver } from "./driver.ts";
-import { placeOf, type Walk, type WalkStep } from "./walk.ts";
+import { placeOf, type Walk } from "./walk.ts";
 
 /** Leads the real engine through a walk of the model. Returns where the two part, or undefined. */
 export async function replay(walk: Walk): Promise<string | undefined> {
   const home = await temporaryHome();
   const driver = new Driver(home.path, walk.scenario, walk.first);
   const sent: number[] = [];
-  const done: WalkStep[] = [];
+  const done: RunStep[] = [];
   try {
     await driver.prepare(walk.first);
     for (const step of walk.steps) {
@@ -73,7 +74,7 @@ async function attempt(work: () => Promise<void>): Promise<string | undefined> {
 }
 
 /** What the model says of the store and of the asks must be so. */
-function differenceAfter(driver: Driver, { action, process, before, after }: WalkStep): string | undefined {
+function differenceAfter(driver: Driver, { action, process, before, after }: RunStep): string | undefined {
   const stored = driver.storedNumber();
   if (stored !== get(after, STORE)) return `the store holds ${stored}, and in the model ${get(after, STORE)}`;
   if (process >= driver.processes.length) return undefined;
@@ -138,7 +139,7 @@ function hasConcluded(before: State, after: State, process: number): boolean {
   return of(before, process, ASKED) < of(after, process, ASKED);
 }
 
-function report(walk: Walk, done: readonly WalkStep[], problem: string): string {
+function report(walk: Walk, done: readonly RunStep[], problem: string): string {
   const { scenario, seed } = walk;
   const run = describeRun(done, scenario.asks.length);
   return `${scenario.name} (${scenario.server}), seed ${seed}: ${problem}, after\n${run}`;

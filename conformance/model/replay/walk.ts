@@ -1,8 +1,6 @@
 import { chanceOf } from "../chance.ts";
 import { judgeEnd } from "../ends.ts";
-import { initialState } from "../initial-state.ts";
 import { type Action, type Broken, isAt, type Machine, PLACES, PROMISES } from "../machine.ts";
-import { observe } from "../observe.ts";
 import { type RuleSet, rulesWithout } from "../rules.ts";
 import type { Scenario } from "../scenario.ts";
 import {
@@ -17,25 +15,16 @@ import {
   of,
   PC,
   PENDING,
-  STATE_BYTES,
   type State,
   UNSAVED,
 } from "../state.ts";
-import { successors } from "../successors.ts";
-
-/** One step of a walk, with the states around it. */
-export interface WalkStep {
-  readonly action: Action;
-  readonly process: number;
-  readonly before: State;
-  readonly after: State;
-}
+import { type RunStep, stepper } from "../stepper.ts";
 
 export interface Walk {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly first: State;
-  readonly steps: readonly WalkStep[];
+  readonly steps: readonly RunStep[];
   /** The promise it broke, in a model without one of its rules. */
   readonly broken: Broken | undefined;
 }
@@ -49,29 +38,14 @@ const ANYTIME: readonly Action[] = ["back-off ends", "lease ends", "access token
  */
 export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWithout()): Walk | undefined {
   const random = chanceOf(seed);
-  const scratch = new Uint8Array(STATE_BYTES);
-  let choices: WalkStep[] = [];
-  let here: State = initialState(scenario, scenario.faults);
-  const machine: Machine = {
-    scenario,
-    rules,
-    processes: scenario.asks.length,
-    from(s) {
-      scratch.set(s);
-      return scratch;
-    },
-    emit(n, action, process) {
-      observe(machine, here, n, action, process);
-      choices.push({ action, process, before: here, after: n.slice() });
-    },
-  };
-  const first = here;
-  const steps: WalkStep[] = [];
+  const { machine, first: begin, choices } = stepper(scenario, rules);
+  const first = begin();
+  let here = first;
+  const steps: RunStep[] = [];
   while (steps.length < LONGEST_WALK) {
-    choices = [];
-    successors(machine, here);
-    if (choices.length === 0) return { scenario, seed, first, steps, broken: judgeEnd(machine, here) };
-    const possible = choices.filter((choice) => isLeadable(machine, here, choice, steps.at(-1)));
+    const all = choices(here);
+    if (all.length === 0) return { scenario, seed, first, steps, broken: judgeEnd(machine, here) };
+    const possible = all.filter((choice) => isLeadable(machine, here, choice, steps.at(-1)));
     const next = possible[Math.floor(random() * possible.length)];
     if (!next) return undefined;
     steps.push(next);
@@ -83,7 +57,7 @@ export function walk(scenario: Scenario, seed: number, rules: RuleSet = rulesWit
 }
 
 /** Whether the engine can be stopped before and after this step. */
-function isLeadable(m: Machine, s: State, choice: WalkStep, last: WalkStep | undefined): boolean {
+function isLeadable(m: Machine, s: State, choice: RunStep, last: RunStep | undefined): boolean {
   // The engine reads the store and its record in one go.
   for (let p = 0; p < m.processes; p += 1) {
     if (isAt(s, p, "judge")) return choice.process === p && choice.action === "judge";
