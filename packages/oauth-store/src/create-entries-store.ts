@@ -122,11 +122,12 @@ export function createEntriesStore(options: EntriesStoreOptions): CredentialStor
           await moveAside(path, faultPoint);
           loaded = undefined;
         }
+        // First, whatever is decided: a logout that finds no entry takes what a killed login left as well.
+        await sweepTemporaryFiles(path, { faultPoint });
         const entries = loaded?.entries ?? {};
         const decided = await change(entryUnder(entries, key));
         if (decided === "keep") return;
         await faultPoint?.("store/decided");
-        await sweepTemporaryFiles(path, { faultPoint });
         const next =
           decided === "remove" ? withoutEntry(entries, key) : withEntry(entries, key, decided.write);
         if (Object.keys(next).length > 0) {

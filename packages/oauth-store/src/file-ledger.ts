@@ -29,18 +29,22 @@ export function createFileLedger(options: FileLedgerOptions): SpendLedger {
   const directory = join(home, "spend", pathHash(key));
   const lineagePath = join(directory, "lineage");
   const files = openRecordFiles({ directory, locks, faultPoint });
+  let isDurable = false;
   const spent = openSpentList(join(directory, "spent"), { faultPoint });
 
   async function ensureDirectory(): Promise<void> {
-    if (existsSync(directory)) {
-      assertPrivateDirectory(directory);
-      return;
+    const isThere = existsSync(directory);
+    if (isThere) assertPrivateDirectory(directory);
+    else {
+      ensurePrivateDirectory(home);
+      ensurePrivateDirectory(directory);
+      await faultPoint?.("records/directory-made");
     }
-    ensurePrivateDirectory(home);
-    ensurePrivateDirectory(directory);
-    await faultPoint?.("records/directory-made");
+    if (isThere && isDurable) return;
+    // Also one that was found there: whoever made it may have been killed before it was on the disk.
     await syncDirectory(dirname(directory));
     await syncDirectory(home);
+    isDurable = true;
     await faultPoint?.("records/directory-synced");
   }
 

@@ -97,11 +97,12 @@ export function createSingleFileStore(options: SingleFileStoreOptions): Credenti
             await moveAside(file, faultPoint);
             loaded = undefined;
           }
+          // First, whatever is decided: a logout that finds no entry takes what a killed login left as well.
+          await sweepTemporaryFiles(file, { faultPoint });
           const decided = await change(loaded?.value);
           if (decided === "keep") return;
           await faultPoint?.("store/decided");
           const text = decided === "remove" ? undefined : print(decided.write, loaded?.text);
-          await sweepTemporaryFiles(file, { faultPoint });
           if (text !== undefined) await writeFileAtomic(file, text, { faultPoint });
           else if (loaded !== undefined) await removeFile(file, faultPoint);
           await faultPoint?.("store/changed");

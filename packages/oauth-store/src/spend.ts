@@ -31,7 +31,8 @@ export async function spend<C, V>(
 ): Promise<SpendEnd<C, V>> {
   const nowMs = engine.clock.wallMs();
   const freshRejectionAtMs = freshRejection(engine.state, stored, nowMs);
-  await rehearse(engine, stored);
+  // The key is derived while the rehearsal waits for the disk.
+  const [, sealing] = await Promise.all([rehearse(engine, stored), sealingOf(engine, stored)]);
   await engine.fault("rehearsed");
 
   const header = claimHeader(engine, goal, stored, step, nowMs);
@@ -39,7 +40,6 @@ export async function spend<C, V>(
   const claim = await engine.ledger.claim(header, { bodyBytes });
   if (!claim) return "start-over";
   hold.keepAlive();
-  const sealing = sealingOf(engine, stored);
   const refusal = await recheck(engine, hold, stored, claim, header);
   if (refusal !== undefined) return refusal;
 

@@ -10,6 +10,8 @@ import { nextStarter, type StarterStep } from "./next-starter.ts";
 import { superseded, transient } from "./put-off.ts";
 import { hasMoved, repeatRefusal } from "./refusal.ts";
 import { type SpendEnd, spend } from "./spend.ts";
+import type { SpendHeader } from "./spend-header.ts";
+import type { FoundRecord } from "./spend-ledger.ts";
 import { penOf, readSealed, starterView } from "./starter-view.ts";
 import { flushUnpersisted } from "./unpersisted.ts";
 import { writeBack } from "./write-back.ts";
@@ -141,9 +143,7 @@ async function act<C, V>(
     case "wait":
       return "wait";
     case "defer":
-      if (step.clamp && record?.header) {
-        await engine.ledger.writeHeader(record, { ...record.header, nextAtMs: step.nextAtMs });
-      }
+      if (step.clamp && record?.header) await correctTimes(engine, record, record.header, step.nextAtMs);
       throw transient(step.code, step.nextAtMs);
     case "refuse":
       return repeatRefusal(engine, stored, step);
@@ -155,6 +155,17 @@ async function act<C, V>(
     default:
       throw superseded();
   }
+}
+
+/** Of a claim by a clock that was ahead, too: left in the time to come, it would make the new time none at all. */
+async function correctTimes<C, V>(
+  { ledger, clock }: Engine<C, V>,
+  record: FoundRecord,
+  header: SpendHeader,
+  nextAtMs: number,
+): Promise<void> {
+  const claimedAtMs = Math.min(header.claimedAtMs, clock.wallMs());
+  await ledger.writeHeader(record, { ...header, claimedAtMs, nextAtMs });
 }
 
 /** Whether a credential may be handed to those who wait: step 4's "adopt". */

@@ -47,6 +47,26 @@ it(
 );
 
 it(
+  "a back-off by a clock that was a day ahead is waited for as long as the longest, by one start as by the next",
+  proves("oauth-store/clock-jumps"),
+  async () => {
+    const { tokens, save, session } = setting;
+    await save(credentialOf(tokens.authority.login(), -2 * DAY));
+    tokens.authority.mischief.push({ status: 503 });
+    const clock = virtualClock();
+    const ahead = { ...clock, wallMs: () => clock.wallMs() + DAY };
+    await expect(session({ clock: ahead }).ensureFresh()).rejects.toMatchObject({ reason: "http-503" });
+    const retryAtMs = clock.wallMs() + QUARTER;
+    for (let starts = 0; starts < 3; starts += 1) {
+      await expect(session({ clock }).ensureFresh()).rejects.toMatchObject({ retryAtMs });
+    }
+    expect(tokens.authority.presented).toHaveLength(1);
+    await clock.advance(QUARTER);
+    expect((await session({ clock }).ensureFresh()).generation).toBe(1);
+  },
+);
+
+it(
   "the second claim of the dead that cannot be read and was written a day ahead is not waited for",
   proves("oauth-store/clock-jumps", "oauth-store/record-damage"),
   async () => {

@@ -75,3 +75,28 @@ it(
     }
   },
 );
+
+it(
+  "syncs what a killed process has made for its records, before it sends anything",
+  proves("oauth-store/durable-order"),
+  async () => {
+    const setting = await homeSetting();
+    try {
+      const { tokens, save, session, another } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const other = another({ arm: ["records/directory-made"] });
+      void other.ensureFresh().catch(() => {});
+      await other.child.reached("records/directory-made");
+      await other.child.kill();
+      order.length = 0;
+      const seen = tokens.server.waitFor(1).then(() => order.push("sent"));
+      await session().ensureFresh();
+      await seen;
+      // The names of both directories, each in the one above it.
+      const before = order.slice(0, order.indexOf("sent"));
+      expect(before.slice(0, 2)).toEqual(["records' directory", "store's directory"]);
+    } finally {
+      await setting[Symbol.asyncDispose]();
+    }
+  },
+);

@@ -145,6 +145,22 @@ describe(createCredentialSession, () => {
   );
 
   it(
+    "takes with a logout what a login that was killed before it was saved has left on the disk",
+    proves("oauth-store/crash-in-login-and-logout"),
+    async () => {
+      const credential = newLogin();
+      const other = setting.another({ arm: ["file/temporary-written"] });
+      void other.login(credential).catch(() => {});
+      await other.child.reached("file/temporary-written");
+      await other.child.kill();
+      expect(await setting.allText()).toContain(credential.accessToken);
+
+      expect(await setting.session().logout()).toEqual({ removed: false, failures: [] });
+      expect(await setting.allText()).not.toContain(credential.accessToken);
+    },
+  );
+
+  it(
     "keeps a login that somebody began to log out of and did not",
     proves("oauth-store/crash-in-login-and-logout"),
     async () => {
