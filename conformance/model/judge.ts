@@ -9,6 +9,7 @@ import {
   CLAIMED,
   countingAttempt,
   DEFERRED,
+  GIVEN_BACK,
   HELD,
   hasMark,
   highestAttempt,
@@ -27,6 +28,7 @@ import {
 } from "./spend-record.ts";
 import {
   ATTEMPT,
+  ATTEMPTS,
   at,
   BASE,
   CURRENT,
@@ -35,6 +37,7 @@ import {
   get,
   hasFlag,
   JUDGED,
+  JUDGED_BESIDE,
   LOGIN,
   MODE,
   NEXT,
@@ -120,6 +123,7 @@ export function judge(m: Machine, n: State, p: number): undefined {
     case "claim":
       n[at(p, ATTEMPT)] = highestAttempt(n, refreshToken) + 1;
       n[at(p, JUDGED)] = attempt * 16 + state;
+      n[at(p, JUDGED_BESIDE)] = attemptsOf(n, refreshToken);
       n[at(p, NEXT)] = step.uncertain && rules.uncertainty ? 1 : 0;
       return enter(n, p, "claim");
     case "wait":
@@ -135,6 +139,16 @@ export function judge(m: Machine, n: State, p: number): undefined {
       if (m.scenario.faults["foreign writer"] && rules["foreign-poll"]) return enter(n, p, "poll");
       return refused(n, p, refreshToken, step.interrupted);
   }
+}
+
+/** The attempts at a refresh token that say something, as bits. */
+export function attemptsOf(s: State, refreshToken: number): number {
+  let bits = 0;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const state = stateAt(s, recordAt(refreshToken, attempt));
+    if (state !== NONE && state !== GIVEN_BACK) bits |= 1 << (attempt - 1);
+  }
+  return bits;
 }
 
 /** "Differs from the rejected handle": mere inequality. */

@@ -16,6 +16,7 @@ import {
   HOLDERS,
   hasFlag,
   JUDGED,
+  JUDGED_BESIDE,
   MODE,
   NEXT,
   NOT,
@@ -224,7 +225,8 @@ export function leave(n: State, process: number, place: Place): undefined {
   const mine = ~(1 << process);
   n[HOLDERS] = get(n, HOLDERS) & mine;
   n[ORPHANS] = get(n, ORPHANS) & mine;
-  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE, JUDGED, OVERSLEPT]) n[at(process, field)] = 0;
+  for (const field of [ROUND, BASE, NEXT, ATTEMPT, MODE, JUDGED, JUDGED_BESIDE, OVERSLEPT])
+    n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, place);
 }
@@ -246,7 +248,8 @@ export function startOver(n: State, process: number): undefined {
     return;
   }
   n[at(process, ROUND)] = of(n, process, ROUND) + 1;
-  for (const field of [BASE, NEXT, ATTEMPT, MODE, JUDGED, OVERSLEPT]) n[at(process, field)] = 0;
+  for (const field of [BASE, NEXT, ATTEMPT, MODE, JUDGED, JUDGED_BESIDE, OVERSLEPT])
+    n[at(process, field)] = 0;
   n[at(process, FLAGS)] = of(n, process, FLAGS) & ~(EPOCH_MOVED | DRIFTED | STALE_CLAIM | UNSEALED);
   enter(n, process, of(n, process, UNSAVED) === 0 ? "read" : "flush");
 }

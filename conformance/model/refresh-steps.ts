@@ -1,5 +1,5 @@
 import { answered, believe, putOff } from "./answer-steps.ts";
-import { judge } from "./judge.ts";
+import { attemptsOf, judge } from "./judge.ts";
 import {
   type Act,
   breakPromise,
@@ -46,6 +46,7 @@ import {
   get,
   hasFlag,
   JUDGED,
+  JUDGED_BESIDE,
   NEXT,
   ORPHANS,
   of,
@@ -91,7 +92,7 @@ export function refreshSteps(m: Machine, s: State, p: number, act: Act): undefin
         // Also one that was given back tells of somebody who judged later.
         const isHighest =
           counts &&
-          (!m.rules["any-higher"] || highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT));
+          (!m.rules["any-other"] || highestAttempt(n, refreshTokenOf(m, base)) === of(n, p, ATTEMPT));
         const moved =
           get(n, STORE) !== base ||
           (m.rules.claim && !(isMine && isHighest && stateAt(n, record) === CLAIMED)) ||
@@ -164,11 +165,14 @@ function isAnswerSealed(m: Machine, s: State, base: number): boolean {
   return false;
 }
 
-/** Whoever was taken for dead has gone on. */
+/** Whoever was taken for dead has gone on, or there is an attempt that was not there. */
 function hasJudgedMoved(m: Machine, s: State, p: number): boolean {
+  const refreshToken = refreshTokenOf(m, of(s, p, BASE));
+  // Where records were removed since, numbers begin anew: one below may be a claim of the living.
+  const known = of(s, p, JUDGED_BESIDE) | (1 << (of(s, p, ATTEMPT) - 1));
+  if (m.rules["any-other"] && (attemptsOf(s, refreshToken) & ~known) !== 0) return true;
   const judged = of(s, p, JUDGED);
-  if (judged >> 4 === 0) return false;
-  return stateAt(s, recordAt(refreshTokenOf(m, of(s, p, BASE)), judged >> 4)) !== (judged & 15);
+  return judged >> 4 !== 0 && stateAt(s, recordAt(refreshToken, judged >> 4)) !== (judged & 15);
 }
 
 /** Gives a claim back: nothing was sent. */

@@ -22,7 +22,8 @@ export const RULES = {
   recheck: "Store and records are read again after the claim, that of the attempt before included.",
   "given-back":
     "A claim that is given back stays as an attempt that was not sent; its number is not used again.",
-  "any-higher": "A claim stands down beside a higher number, also that of one that was given back.",
+  "any-other":
+    "A claim stands down beside an attempt that it was not judged by, also beside a higher one that was given back.",
   "last-look": "Before a login is called dead, the store is read once more.",
   "flight-tail": "A flight ends when its result is published; who comes later starts another.",
   epoch: "What was judged before a login or logout of this process is not published after it.",

@@ -4,7 +4,8 @@ import type { Exploration, Step } from "./explore.ts";
 import { type Broken, PROMISES } from "./machine.ts";
 import { type RuleSet, rulesWithout } from "./rules.ts";
 import type { Scenario } from "./scenario.ts";
-import { BROKEN, get } from "./state.ts";
+import { TooManyAttempts } from "./spend-record.ts";
+import { BROKEN, get, type State } from "./state.ts";
 import { stepper } from "./stepper.ts";
 
 export interface SampleOptions {
@@ -16,9 +17,20 @@ export interface SampleOptions {
 
 const LONGEST_RUN = 1000;
 
-/** Runs of a scenario that chance picks, where there are too many to go through all: `states` counts their steps. */
+/**
+ * Runs of a scenario that chance picks, where there are too many to go through all: `states` counts their steps. A run
+ * for which a state has no room ends there.
+ */
 export function sample(scenario: Scenario, { runs, rules = rulesWithout() }: SampleOptions): Exploration {
   const { machine, first, choices } = stepper(scenario, rules);
+  const choicesIn = (here: State) => {
+    try {
+      return choices(here);
+    } catch (error) {
+      if (error instanceof TooManyAttempts) return undefined;
+      throw error;
+    }
+  };
   let states = 0;
   for (let seed = 1; seed <= runs; seed += 1) {
     const random = chanceOf(seed);
@@ -26,7 +38,8 @@ export function sample(scenario: Scenario, { runs, rules = rulesWithout() }: Sam
     let here = first();
     let broken: Broken | undefined;
     while (!broken) {
-      const all = choices(here);
+      const all = choicesIn(here);
+      if (!all) break;
       const next = all[Math.floor(random() * all.length)];
       if (!next) broken = judgeEnd(machine, here);
       if (!next) break;

@@ -19,8 +19,10 @@ import {
 import { publish } from "./publish.ts";
 import {
   bodyAt,
+  CLAIMED,
   clearRecord,
   HELD,
+  hasMark,
   highestAttempt,
   highestCounting,
   isWritable,
@@ -37,6 +39,7 @@ import {
   setOwnerAt,
   setStateAt,
   stateAt,
+  UNREADABLE,
 } from "./spend-record.ts";
 import {
   ATTEMPT,
@@ -169,7 +172,7 @@ function settle(m: Machine, n: State, p: number): undefined {
   finish(m, n, p, mode & 3, isDropped);
 }
 
-/** Of each refresh token the attempt that counts stays, and where it may still be spent those after it. */
+/** Of each refresh token the attempt that counts stays, and where it may still be spent those after it and any answer. */
 function prune(m: Machine, n: State): undefined {
   for (let refreshToken = 1; refreshToken <= CREDENTIALS; refreshToken += 1) {
     const highest = highestAttempt(n, refreshToken);
@@ -178,10 +181,19 @@ function prune(m: Machine, n: State): undefined {
     const isOpen = stateAt(n, recordAt(refreshToken, counting)) !== SETTLED;
     for (let attempt = 1; attempt <= highest; attempt += 1) {
       const record = recordAt(refreshToken, attempt);
-      if (attempt === counting || (isOpen && attempt > counting)) continue;
-      if (stateAt(n, record) !== NONE && ownerOf(m, n, record) !== "alive") clearRecord(n, record);
+      if (attempt === counting) continue;
+      if (isOpen && (attempt > counting || stateAt(n, record) === SEALED)) continue;
+      if (stateAt(n, record) !== NONE && !mayBeWritten(m, n, record)) clearRecord(n, record);
     }
   }
+}
+
+/** Whether somebody may still have something to write into it: by its lock, and where that proves nothing by its lease. */
+function mayBeWritten(m: Machine, n: State, record: number): boolean {
+  const state = stateAt(n, record);
+  const isOpen = state === CLAIMED || state === HELD || state === UNREADABLE;
+  const owner = ownerOf(m, n, record);
+  return owner === "unproven" ? isOpen && hasMark(n, record, LEASED) : owner === "alive";
 }
 
 /** The same refresh token goes on: this attempt and those before it go, and not what was begun since. */

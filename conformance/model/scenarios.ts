@@ -411,7 +411,7 @@ export const SCENARIOS: readonly Scenario[] = [
     asks: ONE_EACH,
     faults: { freeze: 2 },
     windows: ["lost answer", "freeze past the lease"],
-    needs: ["any-higher"],
+    needs: ["any-other"],
   },
   {
     name: "what was just published is rejected",

@@ -23,9 +23,16 @@ export const LEASED = 64;
 export const TORN_BODY = 1;
 export const WRONG_OWNER_BODY = 2;
 
+/** A run needs more attempts than a state has room for: nothing is known of what comes after. */
+export class TooManyAttempts extends RangeError {
+  constructor() {
+    super("the scenario needs more attempts than the model has");
+  }
+}
+
 /** Where the record of an attempt lies. */
 export function recordAt(refreshToken: number, attempt: number): number {
-  if (attempt > ATTEMPTS) throw new RangeError("the scenario needs more attempts than the model has");
+  if (attempt > ATTEMPTS) throw new TooManyAttempts();
   return RECORDS + ((refreshToken - 1) * ATTEMPTS + attempt - 1) * 2;
 }
 

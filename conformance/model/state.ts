@@ -8,7 +8,7 @@ const PROCESSES = 3;
 export const FAMILIES = 3;
 export const GENERATIONS = 5;
 export const CREDENTIALS: number = FAMILIES * GENERATIONS;
-export const ATTEMPTS = 6;
+export const ATTEMPTS = 8;
 
 /** What is kept beside the processes. */
 export const STORE = 0;
@@ -73,11 +73,13 @@ export const RESULT = 21;
 export const PREPARED = 22;
 /** The attempt that was judged, and its state then. */
 export const JUDGED = 23;
+/** The attempts there were then, but those that were given back: one bit each. */
+export const JUDGED_BESIDE = 26;
 /** Logins that this process was told to end, one bit for each family. Ghost. */
 export const SIGNED_OFF = 24;
 /** Whether its request outlived its lease: what becomes of it is nobody's business any more. Ghost. */
 export const OVERSLEPT = 25;
-const PROCESS_BYTES = 26;
+const PROCESS_BYTES = 27;
 
 export const STATE_BYTES: number = Math.ceil((PROCESS + PROCESSES * PROCESS_BYTES) / 4) * 4;
 

@@ -28,8 +28,10 @@ const WITH_A_THIRD = ON_EACH_SERVER.map((scenario) => ({
   asks: [...scenario.asks, ["use"] as const],
 }));
 
-/** Millions of states: a machine that sleeps where nothing holds any of three processes back. */
-const isVast = ({ lock, faults }: Scenario) => lock === "excludes nobody" && faults.freeze !== undefined;
+/** Millions of states: a machine that sleeps where nothing holds any of three processes back, or a store that goes back. */
+const isVast = ({ lock, faults, server }: Scenario) =>
+  lock === "excludes nobody" &&
+  (faults.freeze !== undefined || (server === "keeps" && faults["store goes back"] !== undefined));
 const ITS_OWN: ReadonlyMap<string, ServerKind> = new Map(SCENARIOS.map(({ name, server }) => [name, server]));
 /** What is gone through whole with a third process; of the rest chance picks. The long run leaves it the vast ones. */
 const isWhole = (scenario: Scenario) =>

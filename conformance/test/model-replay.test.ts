@@ -46,7 +46,7 @@ const SELDOM: readonly Rule[] = [
   "wiped-is-settled",
   "held-until-saved",
   "send-epoch",
-  "any-higher",
+  "any-other",
   "write-back-compare",
   "refusal-look",
   "brought-back",

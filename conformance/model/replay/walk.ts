@@ -4,6 +4,7 @@ import { type Action, type Broken, isAt, type Machine, PLACES, PROMISES } from "
 import { type RuleSet, rulesWithout } from "../rules.ts";
 import type { Scenario } from "../scenario.ts";
 import {
+  ANSWER,
   at,
   BROKEN,
   FROZEN,
@@ -65,7 +66,11 @@ function isLeadable(m: Machine, s: State, choice: RunStep, last: RunStep | undef
     if (isFlushed) return choice.process === p && choice.action === "read";
   }
   // Moving the clock would let the time of a hold run out; not that of a process that sleeps.
-  if (ANYTIME.includes(choice.action)) return !isHeldAwake(m, s, choice.action);
+  if (ANYTIME.includes(choice.action)) {
+    // An engine counts a token's time from when it has the answer.
+    const isOnItsWay = choice.action === "access token runs out" && isAnswerOnItsWay(m, s);
+    return !isOnItsWay && !isHeldAwake(m, s, choice.action);
+  }
   const p = choice.process;
   // A login or logout beside a flight of the same process is two activities at once.
   const isResting = p < m.processes && isAt(s, p, "idle") && of(s, p, GOAL) === 0;
@@ -74,6 +79,13 @@ function isLeadable(m: Machine, s: State, choice: RunStep, last: RunStep | undef
   }
   if (choice.action === "ask") return of(s, p, UNSAVED) === 0 && of(s, p, PENDING) === 0;
   return true;
+}
+
+function isAnswerOnItsWay(m: Machine, s: State): boolean {
+  for (let p = 0; p < m.processes; p += 1) {
+    if (of(s, p, ANSWER) !== 0 || isAt(s, p, "answered") || isAt(s, p, "commit")) return true;
+  }
+  return false;
 }
 
 function isHeldAwake(m: Machine, s: State, action: Action): boolean {

@@ -2,6 +2,7 @@ import type { CommitPlan, CommitResult } from "./commit.ts";
 import { countingRecord } from "./counting-record.ts";
 import type { Engine } from "./engine.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { mayBeWritten } from "./owner-of.ts";
 import type { RecordPen } from "./record-pen.ts";
 import type { SpendHeader } from "./spend-header.ts";
 import type { FoundRecord } from "./spend-ledger.ts";
@@ -70,10 +71,11 @@ async function tidyRecords<C, V>(
     if (!kept.has(record)) {
       const counting = highest.get(record.fingerprint);
       const isOpen = counting && kept.has(counting) && counting.header?.state !== "settled";
-      // One that was given back keeps its number from being used again.
-      if (isOpen && record.attempt > counting.attempt) continue;
-      // A record that somebody still keeps locked is somebody's hope.
-      if ((await ledger.ownerOf(record)) !== "alive") await ledger.prune(record);
+      // One that was given back keeps its number from being used again. And an answer is an answer, though somebody
+      // who did not know of it has claimed since.
+      if (isOpen && (record.attempt > counting.attempt || header?.state === "sealed")) continue;
+      // A record that somebody may still write into is somebody's hope.
+      if (!(await mayBeWritten(engine, record))) await ledger.prune(record);
     } else if (header && header.lineage === settled.lineage && header.generation < settled.generation) {
       if (record.fingerprint !== storedFingerprint) await outlive(engine, record, header);
     }

@@ -11,7 +11,7 @@ import { look, type StoredCredential } from "./look.ts";
 import type { StarterStep } from "./next-starter.ts";
 import { transient } from "./put-off.ts";
 import type { SpendHeader } from "./spend-header.ts";
-import { type ClaimedRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
+import { type ClaimedRecord, type FoundRecord, MIN_BODY_BYTES } from "./spend-ledger.ts";
 import { standDown } from "./stand-down.ts";
 import { custodyOf } from "./unpersisted.ts";
 
@@ -98,7 +98,7 @@ async function recheck<C, V>(
   return refusal;
 }
 
-/** Whether the store shows something else now, somebody claimed after us, or whoever was judged has gone on. */
+/** Whether the store shows something else now, or any attempt but ours is not as it was judged. */
 function hasMoved<C>(
   judged: StoredCredential<C>,
   now: StoredCredential<C> | undefined,
@@ -106,13 +106,17 @@ function hasMoved<C>(
 ): boolean {
   if (now?.marks.snapshotHash !== judged.marks.snapshotHash) return true;
   if (now.record?.attempt !== claim.attempt) return true;
-  // Also one that was given back since: numbers below it may have been taken twice.
-  if (now.attempts.some(({ attempt }) => attempt > claim.attempt)) return true;
+  // Where records were removed since, numbers begin anew: one below ours may be a claim of the living.
+  const known = new Map(judged.attempts.map((record) => [record.attempt, signOf(record)]));
+  for (const record of now.attempts) {
+    if (record.attempt !== claim.attempt && signOf(record) !== known.get(record.attempt)) return true;
+  }
   const before = judged.record;
-  if (!before) return false;
-  const after = now.attempts.find(({ attempt }) => attempt === before.attempt);
-  if (!after || JSON.stringify(after.header) !== JSON.stringify(before.header)) return true;
-  return before.header === undefined && after.writtenAtMs !== before.writtenAtMs;
+  return before !== undefined && !now.attempts.some(({ attempt }) => attempt === before.attempt);
+}
+
+function signOf({ header, writtenAtMs }: FoundRecord): string {
+  return header ? JSON.stringify(header) : `unreadable, of ${writtenAtMs}`;
 }
 
 async function rehearse<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<void> {

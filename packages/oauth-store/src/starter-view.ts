@@ -1,11 +1,11 @@
 import type { Engine } from "./engine.ts";
 import type { StoredCredential } from "./look.ts";
 import type { StarterView } from "./next-starter.ts";
+import { ownerOf } from "./owner-of.ts";
 import { penOfRecord, type RecordPen } from "./record-pen.ts";
 import { openSealed, type SealedAnswer } from "./sealed-answer.ts";
 import { LEASE_MS } from "./spend-backoff.ts";
-import type { SpendHeader, SpendOwner } from "./spend-header.ts";
-import type { FoundRecord, OwnerProof } from "./spend-ledger.ts";
+import type { SpendHeader } from "./spend-header.ts";
 
 /** The sealed answer in the record of the stored refresh token, when there is one that opens. */
 export async function readSealed<C, V>(
@@ -37,21 +37,6 @@ export async function starterView<C, V>(
     clientHash: stored.clientHash,
     nowMs: clock.wallMs(),
   };
-}
-
-async function ownerOf<C, V>(engine: Engine<C, V>, record: FoundRecord | undefined): Promise<OwnerProof> {
-  const state = record?.header?.state;
-  const matters = record && (state === undefined || state === "claimed" || state === "held");
-  const proof = matters ? await engine.ledger.ownerOf(record) : "unproven";
-  // A virtual machine's lock on a directory that its host shares with it is not seen by the host, nor the other way.
-  return proof === "dead" && isElsewhere(record?.header?.owner, engine.owner) ? "unproven" : proof;
-}
-
-/** Whether a claim was made under another kernel, as far as can be told, that has not simply been started anew. */
-function isElsewhere(theirs: SpendOwner | undefined, ours: SpendOwner): boolean {
-  if (!theirs) return false;
-  const sameBoot = theirs.boot === ours.boot && ours.boot !== "unknown";
-  return !sameBoot && theirs.host !== ours.host;
 }
 
 /** Writes on the record that was found. */

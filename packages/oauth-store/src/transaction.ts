@@ -85,11 +85,14 @@ async function runRound<C, V>(
     engine.emit({ type: "loggedOut", elsewhere: true });
   }
   const newer = engine.state.newerThan(stored.identity);
-  const isUnfinished = stored.record?.header?.state === "sealed" && sealed !== undefined;
+  const isSealed = stored.record?.header?.state === "sealed";
+  const isUnfinished = isSealed && sealed !== undefined;
   if (newer && !isUnfinished) {
     await writeBack(engine, hold, stored, newer);
     return "start-over";
   }
+  // Where the lock excludes nobody, somebody may have finished it between its header and its body.
+  if (isSealed && !sealed && (await hasGoneOn(engine, stored))) return "start-over";
   const step = nextStarter(await starterView(engine, stored, sealed));
   // A successor that is known comes before anything older is used, and a token that has one is never sent again.
   if (step.do === "finish" && sealed) {
@@ -106,6 +109,14 @@ async function runRound<C, V>(
   if (meets(engine, goal, mine)) return mine;
   takeUp(engine, hold, goal, mine);
   return act(engine, hold, goal, stored, step);
+}
+
+/** Whether the record is no longer the one that was read. */
+async function hasGoneOn<C, V>({ ledger }: Engine<C, V>, { record }: StoredCredential<C>): Promise<boolean> {
+  if (!record) return false;
+  const attempts = await ledger.attempts(record.fingerprint);
+  const there = attempts.find(({ attempt }) => attempt === record.attempt);
+  return JSON.stringify(there?.header) !== JSON.stringify(record.header);
 }
 
 /** What this process could not save comes first: nothing is judged or spent over it. */
