@@ -15,7 +15,7 @@ export async function ownerOf<C, V>(
 
 /** Whether somebody may still have something to write into it: by its lock, and where that proves nothing by its lease. */
 export async function mayBeWritten<C, V>(engine: Engine<C, V>, record: FoundRecord): Promise<boolean> {
-  if (!isOpen(record)) return (await engine.ledger.ownerOf(record)) === "alive";
+  if (!isOpen(record)) return false;
   const proof = await ownerOf(engine, record);
   if (proof !== "unproven") return proof === "alive";
   return engine.clock.wallMs() < (record.header?.leaseUntilMs ?? record.writtenAtMs + LEASE_MS);

@@ -107,16 +107,14 @@ function hasMoved<C>(
   if (now?.marks.snapshotHash !== judged.marks.snapshotHash) return true;
   if (now.record?.attempt !== claim.attempt) return true;
   // Where records were removed since, numbers begin anew: one below ours may be a claim of the living.
-  const known = new Map(judged.attempts.map((record) => [record.attempt, signOf(record)]));
-  for (const record of now.attempts) {
-    if (record.attempt !== claim.attempt && signOf(record) !== known.get(record.attempt)) return true;
-  }
-  const before = judged.record;
-  return before !== undefined && !now.attempts.some(({ attempt }) => attempt === before.attempt);
+  const known = judged.attempts.map(signOf);
+  const others = now.attempts.filter(({ attempt }) => attempt !== claim.attempt).map(signOf);
+  if (others.some((sign) => !known.includes(sign))) return true;
+  return judged.record !== undefined && !others.includes(signOf(judged.record));
 }
 
-function signOf({ header, writtenAtMs }: FoundRecord): string {
-  return header ? JSON.stringify(header) : `unreadable, of ${writtenAtMs}`;
+function signOf({ attempt, header, writtenAtMs }: FoundRecord): string {
+  return JSON.stringify([attempt, header ?? writtenAtMs]);
 }
 
 async function rehearse<C, V>(engine: Engine<C, V>, stored: StoredCredential<C>): Promise<void> {

@@ -10,8 +10,6 @@ import { nextStarter, type StarterStep } from "./next-starter.ts";
 import { superseded, transient } from "./put-off.ts";
 import { hasMoved, repeatRefusal } from "./refusal.ts";
 import { type SpendEnd, spend } from "./spend.ts";
-import type { SpendHeader } from "./spend-header.ts";
-import type { FoundRecord } from "./spend-ledger.ts";
 import { penOf, readSealed, starterView } from "./starter-view.ts";
 import { flushUnpersisted } from "./unpersisted.ts";
 import { writeBack } from "./write-back.ts";
@@ -92,7 +90,9 @@ async function runRound<C, V>(
     return "start-over";
   }
   // Where the lock excludes nobody, somebody may have finished it between its header and its body.
-  if (isSealed && !sealed && (await hasGoneOn(engine, stored))) return "start-over";
+  const isSame = (again: typeof stored | undefined) =>
+    JSON.stringify(again?.record) === JSON.stringify(stored.record);
+  if (isSealed && !sealed && !isSame(await look(engine))) return "start-over";
   const step = nextStarter(await starterView(engine, stored, sealed));
   // A successor that is known comes before anything older is used, and a token that has one is never sent again.
   if (step.do === "finish" && sealed) {
@@ -109,14 +109,6 @@ async function runRound<C, V>(
   if (meets(engine, goal, mine)) return mine;
   takeUp(engine, hold, goal, mine);
   return act(engine, hold, goal, stored, step);
-}
-
-/** Whether the record is no longer the one that was read. */
-async function hasGoneOn<C, V>({ ledger }: Engine<C, V>, { record }: StoredCredential<C>): Promise<boolean> {
-  if (!record) return false;
-  const attempts = await ledger.attempts(record.fingerprint);
-  const there = attempts.find(({ attempt }) => attempt === record.attempt);
-  return JSON.stringify(there?.header) !== JSON.stringify(record.header);
 }
 
 /** What this process could not save comes first: nothing is judged or spent over it. */
@@ -154,7 +146,11 @@ async function act<C, V>(
     case "wait":
       return "wait";
     case "defer":
-      if (step.clamp && record?.header) await correctTimes(engine, record, record.header, step.nextAtMs);
+      if (step.clamp && record?.header) {
+        // Also that of a claim by a clock that was ahead: left in the time to come, it would make the new one none at all.
+        const claimedAtMs = Math.min(record.header.claimedAtMs, engine.clock.wallMs());
+        await engine.ledger.writeHeader(record, { ...record.header, claimedAtMs, nextAtMs: step.nextAtMs });
+      }
       throw transient(step.code, step.nextAtMs);
     case "refuse":
       return repeatRefusal(engine, stored, step);
@@ -166,17 +162,6 @@ async function act<C, V>(
     default:
       throw superseded();
   }
-}
-
-/** Of a claim by a clock that was ahead, too: left in the time to come, it would make the new time none at all. */
-async function correctTimes<C, V>(
-  { ledger, clock }: Engine<C, V>,
-  record: FoundRecord,
-  header: SpendHeader,
-  nextAtMs: number,
-): Promise<void> {
-  const claimedAtMs = Math.min(header.claimedAtMs, clock.wallMs());
-  await ledger.writeHeader(record, { ...header, claimedAtMs, nextAtMs });
 }
 
 /** Whether a credential may be handed to those who wait: step 4's "adopt". */
