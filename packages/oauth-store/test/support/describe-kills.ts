@@ -59,10 +59,13 @@ export function describeKills(store: KillStore): void {
       timeout: LONG ? 3_600_000 : 120_000,
     }, async () => {
       const moments = works.flatMap((work, n) => momentsOf(work, pointsOf(steps[n] ?? [])));
+      const often = new Set(moments.filter(({ work }) => work.often).map(pointOf));
       const kills: string[] = [];
       for (let round = 0; round < KILLS; round += 1) {
         const failures: string[] = [];
-        const all = LONG ? moments.filter((moment) => round < killsOf(store, moment)) : sample(moments);
+        const all = LONG
+          ? moments.filter((moment) => round < killsOf(store, moment, often))
+          : sample(moments);
         for (let done = 0; done < all.length; done += MOST_AT_ONCE) {
           const some = all.slice(done, done + MOST_AT_ONCE);
           const scenes = await stage.scenes(some.map(({ work }) => work));
@@ -70,7 +73,7 @@ export function describeKills(store: KillStore): void {
             scenes,
             some.map(({ passed }) => passed.length - 1),
           );
-          expect(stood.map(inAnyOrder)).toEqual(some.map(({ passed }) => inAnyOrder(passed.at(-1) ?? "")));
+          expect(stood.map(inAnyOrder)).toEqual(some.map((moment) => inAnyOrder(pointOf(moment))));
           const looks = scenes.map((scene, n) =>
             expectNextStart(stage.lab, scene, some[n]?.passed ?? [], sequelOf(round)),
           );
@@ -109,10 +112,20 @@ function sequelOf(round: number): Sequel {
   return nth % 2 === 0 ? "it expires" : "the file goes back";
 }
 
-/** What is no step of the store is the same in every store. */
-function killsOf(store: KillStore, { work, passed }: Moment): number {
-  const isOfStore = /^(?:rehearsal|store|file)\//.test(passed.at(-1) ?? "");
-  return work.often && (store === "aggregate file" || isOfStore) ? KILLS : RARE_KILLS;
+/**
+ * What is no step of the store is the same in every store. `often`: the points that works come to which are killed
+ * often; where only others come to a point, they are killed there as often.
+ */
+function killsOf(store: KillStore, moment: Moment, often: ReadonlySet<string>): number {
+  const point = pointOf(moment);
+  const isOfStore = /^(?:rehearsal|store|file|leftover)\//.test(point);
+  const isOften = moment.work.often || !often.has(point);
+  return isOften && (store === "aggregate file" || isOfStore) ? KILLS : RARE_KILLS;
+}
+
+/** Where it is killed. */
+function pointOf({ passed }: Moment): string {
+  return passed.at(-1) ?? "";
 }
 
 /** Records are gone through in the order in which the directory names them, and not all have the same done to them. */

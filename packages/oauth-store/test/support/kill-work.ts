@@ -9,7 +9,7 @@ export interface KillWork {
   readonly work: KillOrder["work"];
   /** @defaultValue the two that are one file */
   readonly stores?: readonly KillStore[] | undefined;
-  /** Killed a hundred times at each point in a run with the full counts; the rest a tenth of that. */
+  /** Killed a hundred times at each point in a run with the full counts; the rest a tenth of that, where these come too. */
   readonly often?: true | undefined;
   /** Makes what was there before, in one home. */
   readonly prepare: (lab: KillLab, home: string, store: KillStore) => Promise<Prepared>;
