@@ -32,6 +32,7 @@ export function sample(scenario: Scenario, { runs, rules = rulesWithout() }: Sam
     }
   };
   let states = 0;
+  let ends = 0;
   for (let seed = 1; seed <= runs; seed += 1) {
     const random = chanceOf(seed);
     const run: Step[] = [];
@@ -41,15 +42,18 @@ export function sample(scenario: Scenario, { runs, rules = rulesWithout() }: Sam
       const all = choicesIn(here);
       if (!all) break;
       const next = all[Math.floor(random() * all.length)];
-      if (!next) broken = judgeEnd(machine, here);
-      if (!next) break;
+      if (!next) {
+        ends += 1;
+        broken = judgeEnd(machine, here);
+        break;
+      }
       run.push({ action: next.action, process: next.process });
       here = next.after;
       if (get(here, BROKEN) !== 0) broken = PROMISES[get(here, BROKEN)];
       else if (run.length > LONGEST_RUN) broken = "somebody waits for ever";
     }
     states += run.length;
-    if (broken) return { states, ends: seed, failure: { broken, run } };
+    if (broken) return { states, ends, failure: { broken, run } };
   }
-  return { states, ends: runs, failure: undefined };
+  return { states, ends, failure: undefined };
 }

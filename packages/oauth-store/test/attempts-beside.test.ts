@@ -60,6 +60,20 @@ async function giveBack(): Promise<void> {
   expect(await attempts()).toEqual([1]);
 }
 
+/** Somebody who has saved what the server kept the refresh token for, and has not closed the record yet. */
+async function committing(accessToken: string): Promise<{ finish(): Promise<void> }> {
+  willKeep(accessToken);
+  const { faultPoint, reached, open } = gate("committed");
+  const done = session({ faultPoint }).ensureFresh();
+  await reached;
+  return {
+    async finish() {
+      open();
+      await done;
+    },
+  };
+}
+
 /** Ends when an answer is sealed. */
 function dying(name: string): void {
   if (name === "sealed") throw new Error("the process has ended");
@@ -109,10 +123,7 @@ describe(createCredentialSession, () => {
     async () => {
       const { tokens, save } = setting;
       await save(credentialOf(tokens.authority.login()));
-      willKeep("at-first");
-      const committed = gate("committed");
-      const first = session({ faultPoint: committed.faultPoint }).ensureFresh();
-      await committed.reached;
+      const first = await committing("at-first");
       willKeep("at-second");
       const answers = tokens.keepAnswers();
       const sending = session().refresh();
@@ -124,8 +135,7 @@ describe(createCredentialSession, () => {
       const end = expect(session({ ...hasty, clock: ahead }).refresh()).rejects.toThrow();
       await claimed?.reached;
 
-      committed.open();
-      await first;
+      await first.finish();
       expect(await attempts()).toEqual([1, 2]);
       claimed?.open();
       await end;
@@ -146,18 +156,14 @@ describe(createCredentialSession, () => {
       const [rehearsed, claimed] = hasty.gates;
       const end = expect(session(hasty).ensureFresh()).rejects.toThrow();
       await rehearsed?.reached;
-      willKeep("at-first");
-      const committed = gate("committed");
-      const first = session({ faultPoint: committed.faultPoint }).ensureFresh();
-      await committed.reached;
+      const first = await committing("at-first");
       willKeep("at-second");
       await expect(session({ faultPoint: dying }).refresh()).rejects.toThrow();
       expect(await attempts()).toEqual([1]);
       rehearsed?.open();
       await claimed?.reached;
 
-      committed.open();
-      await first;
+      await first.finish();
       expect(await attempts()).toEqual([1, 2]);
       claimed?.open();
       await end;
