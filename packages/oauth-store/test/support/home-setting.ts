@@ -7,6 +7,8 @@ import {
   createCredentialSession,
   type OAuthCredential,
   oauthCredential,
+  readSpendRecords,
+  type SpendSummary,
 } from "../../src/index.ts";
 import { fileStore } from "./file-store.ts";
 import { loopbackGrant } from "./loopback-grant.ts";
@@ -28,6 +30,8 @@ export interface HomeSetting extends AsyncDisposable {
   another(options?: ToldProcessOptions): ToldProcess;
   save(credential: OAuthCredential): Promise<void>;
   stored(): Promise<OAuthCredential | undefined>;
+  /** The spend records of the credential, newest first. */
+  records(): Promise<readonly SpendSummary[]>;
   /** Text of every file below the home. */
   allText(): Promise<string>;
 }
@@ -69,6 +73,7 @@ export async function homeSetting(): Promise<HomeSetting> {
       const entry = await store.read(KEY);
       return entry === undefined ? undefined : oauthCredential.parse(entry);
     },
+    records: () => readSpendRecords({ home: home.path, key: KEY }),
     async allText() {
       const names = await readdir(home.path, { recursive: true, withFileTypes: true });
       const texts = names
