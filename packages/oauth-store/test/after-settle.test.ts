@@ -6,11 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession, oauthCredential } from "../src/index.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
-const HOUR = 3_600_000;
 const SETTLED = fileURLToPath(new URL("./children/settled-child.ts", import.meta.url));
 const NODE = ["--conditions=hawser-source", "--disable-warning=ExperimentalWarning"];
 

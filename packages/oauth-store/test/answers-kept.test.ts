@@ -7,6 +7,7 @@ import {
   type OAuthView,
   oauthCredential,
 } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { gate } from "./support/gate.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { loopbackGrant } from "./support/loopback-grant.ts";
@@ -15,8 +16,6 @@ import { steppingClock } from "./support/stepping-clock.ts";
 import { uselessLocks } from "./support/useless-locks.ts";
 
 type Kind = CredentialKind<OAuthCredential, OAuthView>;
-
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
 beforeEach(async () => {

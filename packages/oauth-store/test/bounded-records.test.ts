@@ -2,12 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_SPENT_TOKENS, openSpentList } from "../src/spent-list.ts";
+import { code } from "./support/code.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { recordPaths } from "./support/record-paths.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const ROUNDS = 20;
 
 let setting: HomeSetting;

@@ -4,9 +4,11 @@ import { figure, proves, type SpawnedChild, spawnChild } from "@hawser/test-kit"
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { flockProvider, type LockProvider } from "../src/index.ts";
 import type { WriterReport } from "./children/writer-child.ts";
+import { code } from "./support/code.ts";
 import { fileStore } from "./support/file-store.ts";
 import { histogram } from "./support/histogram.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
@@ -14,8 +16,6 @@ const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 const WRITERS = LONG ? 12 : 4;
 /** Each with ten writes, each in a phase of its own. */
 const WRITERS_KILLED = LONG ? 100 : 1;
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const WRITER = new URL("./children/writer-child.ts", import.meta.url);
 const SESSION = new URL("./children/session-child.ts", import.meta.url);
 

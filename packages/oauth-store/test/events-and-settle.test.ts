@@ -3,9 +3,8 @@ import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSpendRecords } from "../src/index.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
-
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import { createCredentialNesting } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { bothSettings } from "./support/disk-setting.ts";
 import { credentialOf, type Session } from "./support/memory-setting.ts";
 
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const codeOf = (error: unknown) => Object(error).code;
 
 describe.each(bothSettings)("a grant, %s,", (_where, newSetting) => {

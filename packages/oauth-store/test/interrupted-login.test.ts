@@ -2,9 +2,9 @@ import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession } from "../src/index.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, type SessionOptions } from "./support/memory-setting.ts";
 
-const HOUR = 3_600_000;
 const PINS = { tokenEndpoint: "https://login.example/token" };
 
 let setting: HomeSetting;

@@ -2,10 +2,9 @@ import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession } from "../src/index.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
-
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -11,12 +11,12 @@ import {
   type StoreResolutionEvent,
   systemKeyring,
 } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { canUseKeyring, useSecretService } from "./support/desktop.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY, SERVER } from "./support/memory-setting.ts";
 
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const service = useSecretService();
 
 let setting: HomeSetting;

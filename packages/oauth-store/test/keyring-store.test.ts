@@ -2,10 +2,9 @@ import { readdir } from "node:fs/promises";
 import { expectNoSecret, proves, type TemporaryHome, temporaryHome } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKeyringStore, flockProvider, type KeyringStoreOptions } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { KEY } from "./support/memory-setting.ts";
 import { type ScriptedKeyring, scriptedKeyring } from "./support/scripted-keyring.ts";
-
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let home: TemporaryHome;
 let keyring: ScriptedKeyring;

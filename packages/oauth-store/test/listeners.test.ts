@@ -1,10 +1,10 @@
 import { proves } from "@hawser/test-kit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { bothSettings } from "./support/disk-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, type Setting } from "./support/memory-setting.ts";
+import { signedIn } from "./support/signed-in.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
 
 const newLogin = ({ authority }: Setting) => credentialOf(authority.login(), HOUR);
 
@@ -100,4 +100,19 @@ describe.each(bothSettings)("a listener, %s,", (_where, newSetting) => {
       expect({ heard, unhandled }).toEqual({ heard: 1, unhandled: [] });
     },
   );
+});
+
+describe.each(bothSettings)("a session %s", (_where, newSetting) => {
+  it("a listener that throws is not heard again, and breaks nothing", async () => {
+    const setting = newSetting();
+    const { mine } = await signedIn(setting);
+    let heard = 0;
+    mine.onEvent(() => {
+      heard += 1;
+      throw new Error("listener");
+    });
+    await mine.refresh();
+    await mine.refresh();
+    expect(heard).toBe(1);
+  });
 });

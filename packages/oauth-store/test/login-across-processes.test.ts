@@ -2,15 +2,14 @@ import { existsSync } from "node:fs";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { flockProvider, oauthCredential, readSpendRecords } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
 import type { ToldProcessOptions } from "./support/told-process.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
 beforeEach(async () => {

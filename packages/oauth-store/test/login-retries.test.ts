@@ -7,11 +7,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CredentialStore, oauthCredential } from "../src/index.ts";
 import { gate } from "./support/gate.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const ENDING = fileURLToPath(new URL("./children/ending-child.ts", import.meta.url));
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -4,11 +4,10 @@ import { createCredentialSession } from "../src/index.ts";
 import { gate } from "./support/gate.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -9,11 +9,10 @@ import {
 } from "../src/index.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, type SessionOptions } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 let revoked: (string | undefined)[];

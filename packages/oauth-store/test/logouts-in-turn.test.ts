@@ -7,15 +7,14 @@ import {
   type LockProvider,
   resolveCredentialStore,
 } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { fileStore } from "./support/file-store.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf } from "./support/memory-setting.ts";
 import { noBus, scriptedKeyring } from "./support/scripted-keyring.ts";
 import { takeLock } from "./support/take-lock.ts";
-
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
 beforeEach(async () => {

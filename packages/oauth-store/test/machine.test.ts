@@ -8,10 +8,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type JsonValue, type OAuthCredential, oauthCredential, readSpendRecords } from "../src/index.ts";
 import { CANARY } from "./support/canary.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { secretNet } from "./support/secret-net.ts";
 
-const HOUR = 3_600_000;
 const MACHINE = new URL("./children/machine-child.ts", import.meta.url);
 const ENDING = new URL("./children/ending-child.ts", import.meta.url);
 const SETTLING = new URL("./children/settling-child.ts", import.meta.url);

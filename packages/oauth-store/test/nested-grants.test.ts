@@ -1,9 +1,11 @@
 import { proves } from "@hawser/test-kit";
-import { describe, expect, it } from "vitest";
-import { createCredentialNesting } from "../src/index.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createCredentialNesting, oauthCredential, storeKey } from "../src/index.ts";
 import { code } from "./support/code.ts";
 import { bothSettings } from "./support/disk-setting.ts";
-import { credentialOf, type Session } from "./support/memory-setting.ts";
+import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { loopbackGrant } from "./support/loopback-grant.ts";
+import { credentialOf, SERVER, type Session } from "./support/memory-setting.ts";
 
 describe.each(bothSettings)("nested grants, %s", (_where, newSetting) => {
   it(
@@ -43,6 +45,85 @@ describe.each(bothSettings)("nested grants, %s", (_where, newSetting) => {
       expect(seen).toEqual([code("REENTERED"), code("REENTERED"), code("REENTERED")]);
       for (const one of [below, above, beside]) expect(one.authority.presented).toHaveLength(1);
       expect((await account.ensureFresh()).generation).toBe(1);
+    },
+  );
+});
+
+describe.each(bothSettings)("a session %s", (_where, newSetting) => {
+  it(
+    "a session used from inside its own grant is told so",
+    proves("oauth-store/nested-downwards"),
+    async () => {
+      const setting = newSetting();
+      await setting.save(credentialOf(setting.authority.login()));
+      const seen: unknown[] = [];
+      const mine: Session = setting.session({
+        refreshGrant: async ({ refreshToken }) => {
+          await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+          return setting.authority.grant(refreshToken);
+        },
+      });
+      await mine.ensureFresh();
+      expect(seen).toEqual([code("REENTERED")]);
+    },
+  );
+});
+
+// On real files under real locks, each step in turn.
+describe("a grant", () => {
+  let setting: HomeSetting;
+  beforeEach(async () => {
+    setting = await homeSetting();
+  });
+  afterEach(() => setting[Symbol.asyncDispose]());
+
+  it("that uses its own session is told so at once", proves("oauth-store/nested-downwards"), async () => {
+    const { tokens, save, session } = setting;
+    await save(credentialOf(tokens.authority.login()));
+    const grant = loopbackGrant(tokens.url);
+    const seen: unknown[] = [];
+    const mine: Session = session({
+      refreshGrant: async (input) => {
+        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+        return grant(input);
+      },
+    });
+    expect((await mine.ensureFresh()).generation).toBe(1);
+    expect(seen).toEqual([code("REENTERED")]);
+    expect(tokens.authority.presented).toHaveLength(1);
+  });
+
+  it(
+    "that waits for a credential below its own is well; one above its own is refused at once",
+    proves("oauth-store/nested-downwards"),
+    async () => {
+      const { tokens, save, session, store } = setting;
+      await save(credentialOf(tokens.authority.login()));
+      const below = storeKey("below", SERVER.serverUrl);
+      const account = oauthCredential.serialize(credentialOf(tokens.authority.login()));
+      await store.update(below, () => ({ write: account }));
+      const scope = createCredentialNesting();
+      const grant = loopbackGrant(tokens.url);
+      const seen: unknown[] = [];
+      const refused = (error: unknown) => void seen.push(error);
+      const lower: Session = session({
+        key: below,
+        nesting: { scope, level: "account" },
+        refreshGrant: async (input) => {
+          await upper.ensureFresh().catch(refused);
+          return grant(input);
+        },
+      });
+      const upper: Session = session({
+        nesting: { scope, level: "resource" },
+        refreshGrant: async (input) => {
+          await lower.ensureFresh();
+          return grant(input);
+        },
+      });
+      expect((await upper.ensureFresh()).generation).toBe(1);
+      expect(seen).toEqual([code("REENTERED")]);
+      expect(tokens.authority.presented).toHaveLength(2);
     },
   );
 });

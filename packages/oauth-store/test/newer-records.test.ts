@@ -4,12 +4,11 @@ import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readSpendRecords } from "../src/index.ts";
 import { decodeHeader, HEADER_BYTES } from "../src/record-codec.ts";
+import { code } from "./support/code.ts";
 import { backUp, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { recordPaths } from "./support/record-paths.ts";
-
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
-const HOUR = 3_600_000;
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -2,12 +2,12 @@ import { rm } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { flockProvider, type OAuthCredential, readSpendRecords } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { damage, recordPaths } from "./support/record-paths.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 const INVALID_GRANT = { status: 400, body: '{"error":"invalid_grant"}' };
 const INVALID_CLIENT = { status: 401, body: '{"error":"invalid_client"}' };
 const MINUTES = 60_000;

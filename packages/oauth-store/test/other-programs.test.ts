@@ -7,10 +7,10 @@ import {
   oauthCredential,
 } from "../src/index.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
-const HOUR = 3_600_000;
 /** Events are waited for as long as it takes. */
 const PATIENT = { timeout: 30_000, interval: 2 };
 

@@ -12,6 +12,7 @@ import {
 } from "../src/index.ts";
 import { CANARY } from "./support/canary.ts";
 import { backUp, blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import {
   encryptedStoreOf,
@@ -25,8 +26,6 @@ import {
 import { dismissed, scriptedKeyring } from "./support/scripted-keyring.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
 
 const absent = vi.hoisted(() => ({ packages: false }));
 vi.mock("node:module", async (original) => {

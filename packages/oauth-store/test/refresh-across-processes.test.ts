@@ -2,12 +2,11 @@ import { readFile } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type OAuthCredential, oauthCredential } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { blockStore, type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
-
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
 beforeEach(async () => {

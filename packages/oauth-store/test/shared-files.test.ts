@@ -10,12 +10,12 @@ import {
 } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession, flockProvider, type LockProvider, oauthCredential } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { encryptedFile } from "./support/encrypted-file.ts";
 import { credentialOf, KEY, memorySetting } from "./support/memory-setting.ts";
 import { plainFile } from "./support/plain-file.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let home: TemporaryHome;
 const children: SpawnedChild[] = [];

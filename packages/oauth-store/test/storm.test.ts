@@ -2,12 +2,12 @@ import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import { createCredentialSession, isCredentialError, oauthCredential } from "../src/index.ts";
 import { homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, KEY, memorySetting, type Session } from "./support/memory-setting.ts";
 import type { RotatingAuthority } from "./support/rotating-authority.ts";
 import { steppingClock } from "./support/stepping-clock.ts";
 
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
-const HOUR = 3_600_000;
 
 /** The same numbers for the same seed. */
 function numbers(seed: number): () => number {

@@ -1,14 +1,13 @@
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createCredentialSession } from "../src/index.ts";
+import { code } from "./support/code.ts";
 import { hastyLocks } from "./support/hasty-locks.ts";
 import { type HomeSetting, homeSetting } from "./support/home-setting.ts";
+import { HOUR } from "./support/hour.ts";
 import { credentialOf, type Session, type SessionOptions } from "./support/memory-setting.ts";
 import { takeLock } from "./support/take-lock.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
-
-const HOUR = 3_600_000;
-const code = (name: string) => expect.objectContaining({ code: `ERR_OAUTH_STORE_${name}` });
 
 let setting: HomeSetting;
 beforeEach(async () => {

@@ -1,13 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import type { CredentialError, CredentialHandle, OAuthView } from "../../src/index.ts";
+import { HOUR } from "./hour.ts";
 import { type KillLab, othersIn } from "./kill-lab.ts";
 import type { Scene } from "./kill-stage.ts";
 import { plainFileOf } from "./kill-stores.ts";
 import { type KillEnd, placeOf } from "./kill-work.ts";
 import { virtualClock } from "./virtual-clock.ts";
-
-const HOUR = 3_600_000;
 
 /** What a start comes to: a handle, or why there is none. */
 type Start = CredentialHandle<OAuthView> | CredentialError;

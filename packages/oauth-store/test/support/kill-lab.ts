@@ -9,13 +9,13 @@ import {
   oauthCredential,
 } from "../../src/index.ts";
 import { decodeHeader, encodeHeader, HEADER_BYTES } from "../../src/record-codec.ts";
+import { HOUR } from "./hour.ts";
 import { KillAuthority } from "./kill-authority.ts";
 import { killKind } from "./kill-kind.ts";
 import { type KillStore, killStores, plainFileOf } from "./kill-stores.ts";
 import type { Prepared } from "./kill-work.ts";
 import { credentialOf, KEY, type Session } from "./memory-setting.ts";
 
-const HOUR = 3_600_000;
 const OTHER = "other|1";
 const WITNESS = { access_token: "somebody else's", unknown: { nested: [1] } };
 

@@ -1,6 +1,5 @@
+import { HOUR } from "./hour.ts";
 import { fails, type KillEnd, type KillProgress, type KillWork, type Prepared, works } from "./kill-work.ts";
-
-const HOUR = 3_600_000;
 
 /** The new login, or what was there before it. */
 const replaced = (at: KillProgress, { credential }: Prepared): KillEnd =>
