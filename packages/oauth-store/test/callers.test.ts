@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { proves } from "@hawser/test-kit";
 import { describe, expect, it } from "vitest";
 import { bothSettings } from "./support/disk-setting.ts";
@@ -62,7 +63,6 @@ describe.each(bothSettings)("a session %s", (_where, newSetting) => {
     "runs shared work in the context of its creator, not of the caller who came first",
     proves("oauth-store/own-context"),
     async () => {
-      const { AsyncLocalStorage } = await import("node:async_hooks");
       const who = new AsyncLocalStorage<string>();
       const setting = newSetting();
       const seen: (string | undefined)[] = [];

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { code } from "./support/code.ts";
@@ -81,7 +81,6 @@ describe("explain", () => {
 });
 
 async function lineageText(): Promise<{ path: string; text: string }> {
-  const { readdir } = await import("node:fs/promises");
   const [directory = ""] = await readdir(setting.home.file("spend"));
   const path = setting.home.file("spend", directory, "lineage");
   return { path, text: await readFile(path, "utf8") };

@@ -8,6 +8,21 @@ import { credentialOf, type Session } from "./support/memory-setting.ts";
 const codeOf = (error: unknown) => Object(error).code;
 
 describe.each(bothSettings)("a grant, %s,", (_where, newSetting) => {
+  it("that uses its own session is told so at once", proves("oauth-store/nested-downwards"), async () => {
+    const setting = newSetting();
+    await setting.save(credentialOf(setting.authority.login()));
+    const seen: unknown[] = [];
+    const mine: Session = setting.session({
+      refreshGrant: async ({ refreshToken }) => {
+        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
+        return setting.authority.grant(refreshToken);
+      },
+    });
+    expect((await mine.ensureFresh()).generation).toBe(1);
+    expect(seen).toEqual([code("REENTERED")]);
+    expect(setting.authority.presented).toHaveLength(1);
+  });
+
   it(
     "cannot wait for its own session to settle or close: it is told so, goes on, and is saved",
     proves("oauth-store/nested-downwards"),

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { proves } from "@hawser/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { flockProvider } from "../src/index.ts";
@@ -24,7 +25,6 @@ describe("a lock that somebody keeps", () => {
       await mine.ensureFresh();
       await mine.settle();
       const b = await mine.ensureFresh();
-      const { readdir } = await import("node:fs/promises");
       const [name = ""] = await readdir(home.file("locks"));
       const kept = await flockProvider().acquire(home.file("locks", name));
       await expect(mine.recover(b)).rejects.toMatchObject({
@@ -51,7 +51,6 @@ describe("a lock that somebody keeps", () => {
       await save(credentialOf(tokens.authority.login(), HOUR));
       const mine = session({ locks: hastyLocks() });
       await mine.recover(await mine.ensureFresh());
-      const { readdir } = await import("node:fs/promises");
       const [name = ""] = await readdir(home.file("locks"));
       const kept = await flockProvider().acquire(home.file("locks", name));
       const again = tokens.authority.login();
@@ -75,7 +74,6 @@ describe("reading", () => {
       await save(credentialOf(tokens.authority.login(), HOUR));
       const mine = session();
       await mine.refresh();
-      const { readdir } = await import("node:fs/promises");
       const names = (await readdir(home.file("locks"))).map((name) => home.file("locks", name));
       names.push(home.file("mcp-oauth-locks", "file-store.lock"));
       const kept = await Promise.all(names.map((name) => flockProvider().acquire(name)));

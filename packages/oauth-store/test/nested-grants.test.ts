@@ -49,26 +49,6 @@ describe.each(bothSettings)("nested grants, %s", (_where, newSetting) => {
   );
 });
 
-describe.each(bothSettings)("a session %s", (_where, newSetting) => {
-  it(
-    "a session used from inside its own grant is told so",
-    proves("oauth-store/nested-downwards"),
-    async () => {
-      const setting = newSetting();
-      await setting.save(credentialOf(setting.authority.login()));
-      const seen: unknown[] = [];
-      const mine: Session = setting.session({
-        refreshGrant: async ({ refreshToken }) => {
-          await mine.ensureFresh().catch((error: unknown) => seen.push(error));
-          return setting.authority.grant(refreshToken);
-        },
-      });
-      await mine.ensureFresh();
-      expect(seen).toEqual([code("REENTERED")]);
-    },
-  );
-});
-
 // On real files under real locks, each step in turn.
 describe("a grant", () => {
   let setting: HomeSetting;
@@ -76,22 +56,6 @@ describe("a grant", () => {
     setting = await homeSetting();
   });
   afterEach(() => setting[Symbol.asyncDispose]());
-
-  it("that uses its own session is told so at once", proves("oauth-store/nested-downwards"), async () => {
-    const { tokens, save, session } = setting;
-    await save(credentialOf(tokens.authority.login()));
-    const grant = loopbackGrant(tokens.url);
-    const seen: unknown[] = [];
-    const mine: Session = session({
-      refreshGrant: async (input) => {
-        await mine.ensureFresh().catch((error: unknown) => seen.push(error));
-        return grant(input);
-      },
-    });
-    expect((await mine.ensureFresh()).generation).toBe(1);
-    expect(seen).toEqual([code("REENTERED")]);
-    expect(tokens.authority.presented).toHaveLength(1);
-  });
 
   it(
     "that waits for a credential below its own is well; one above its own is refused at once",

@@ -1,5 +1,5 @@
 import { pbkdf2 } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile, truncate, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { proves } from "@hawser/test-kit";
@@ -91,7 +91,6 @@ describe(createCredentialSession, () => {
         for (let more = 0; more < 20; more += 1) await mine.refresh();
         const files = await recordFiles();
         expect(files).toHaveLength(16);
-        const { statSync } = await import("node:fs");
         let bodies = 0;
         for (const file of files) {
           expect(statSync(file).size).toBe(65536);
