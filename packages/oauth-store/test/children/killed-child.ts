@@ -5,6 +5,7 @@ import { connectParent } from "../../../../internal/test-kit/src/connect-parent.
 import { type CredentialStore, createCredentialSession, type OAuthCredential } from "../../src/index.ts";
 import { killKind } from "../support/kill-kind.ts";
 import { editEntry, type KillStore, killStores, plainFileOf } from "../support/kill-stores.ts";
+import { placeOf } from "../support/kill-work.ts";
 import { loopbackGrant } from "../support/loopback-grant.ts";
 import { stepLog } from "../support/step-log.ts";
 import type { Step } from "../support/steps.ts";
@@ -25,9 +26,7 @@ export interface KillOrder {
     /** A use during which somebody else changes a member of the entry, after the claim. */
     | "use, and an edit";
   readonly credential?: OAuthCredential | undefined;
-  /** The points it passes before it stands still for ever. @defaultValue all */
-  readonly passes?: number | undefined;
-  /** The point at which it stands still for ever. @defaultValue none */
+  /** The point at which it stands still for ever; `name#2` is the second of that name. @defaultValue none */
   readonly standsAt?: string | undefined;
 }
 
@@ -54,10 +53,10 @@ await Promise.all(orders.map(carryOut));
 port.close();
 
 async function carryOut(order: KillOrder, at: number): Promise<void> {
-  const { home, store, work, credential, passes, standsAt } = order;
+  const { home, store, work, credential, standsAt } = order;
   const file = plainFileOf(store, home);
   let steps: Step[] | undefined;
-  let passed = 0;
+  const passed: string[] = [];
   let edited = false;
   let failures = work === "use, saved later" ? 1 : 0;
   const pass = async (name: string) => {
@@ -65,11 +64,11 @@ async function carryOut(order: KillOrder, at: number): Promise<void> {
     steps.push({ is: "point", name });
     if (name === "claimed" && work === "use, and an edit" && !edited) editEntry(file);
     edited ||= name === "claimed";
-    if (passed === passes || name === standsAt) {
+    passed.push(name);
+    if (standsAt !== undefined && placeOf(passed, standsAt) === passed.length - 1) {
       report({ order: at, stands: name });
       await new Promise(() => {});
     }
-    passed += 1;
   };
   const inner = open(store, home);
   const failing: CredentialStore = {

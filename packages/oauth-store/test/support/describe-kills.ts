@@ -12,8 +12,6 @@ import { adjacentSteps, pointsOf, type Step } from "./steps.ts";
 const LONG = process.env["HAWSER_TEST_LONG"] === "1";
 const KILLS = LONG ? 100 : 1;
 const RARE_KILLS = LONG ? 10 : 1;
-/** The order of a directory decides at which of its records one is killed: some points need more tries than kills. */
-const MOST_ROUNDS = LONG ? 3 * KILLS : 1;
 const HOW_MANY = LONG ? `each of them, ${KILLS} times` : "some of them";
 /** One of so many is enough where all would take too long. */
 const SAMPLE = 6;
@@ -63,22 +61,16 @@ export function describeKills(store: KillStore): void {
       const moments = works.flatMap((work, n) => momentsOf(work, pointsOf(steps[n] ?? [])));
       const often = new Set(moments.filter(({ work }) => work.often).map(pointOf));
       const kills: string[] = [];
-      const isDue = (moment: Moment, round: number) => {
-        const times = killsOf(store, moment, often);
-        return round < times || (times === KILLS && timesIn(kills, pointOf(moment)) < KILLS);
-      };
-      for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      for (let round = 0; round < KILLS; round += 1) {
         const failures: string[] = [];
-        const all = LONG ? moments.filter((moment) => isDue(moment, round)) : sample(moments);
-        if (all.length === 0) break;
+        const all = LONG
+          ? moments.filter((moment) => round < killsOf(store, moment, often))
+          : sample(moments);
         for (let done = 0; done < all.length; done += MOST_AT_ONCE) {
           const some = all.slice(done, done + MOST_AT_ONCE);
           const scenes = await stage.scenes(some.map(({ work }) => work));
-          const stood = await stage.kill(
-            scenes,
-            some.map(({ passed }) => passed.length - 1),
-          );
-          expect(stood.map(inAnyOrder)).toEqual(some.map((moment) => inAnyOrder(pointOf(moment))));
+          const stood = await stage.kill(scenes, some.map(nthPointOf));
+          expect(stood).toEqual(some.map(pointOf));
           const looks = scenes.map((scene, n) =>
             expectNextStart(stage.lab, scene, some[n]?.passed ?? [], sequelOf(round)),
           );
@@ -91,7 +83,6 @@ export function describeKills(store: KillStore): void {
         expect(failures, `round ${round}`).toEqual([]);
       }
       figure(`killed at points, ${store}`, histogram(kills));
-      if (LONG) expect(moments.filter((moment) => isDue(moment, MOST_ROUNDS)).map(pointOf)).toEqual([]);
     });
 
     function sample(moments: readonly Moment[]): Moment[] {
@@ -129,16 +120,16 @@ function killsOf(store: KillStore, moment: Moment, often: ReadonlySet<string>): 
   return isOften && (store === "aggregate file" || isOfStore) ? KILLS : RARE_KILLS;
 }
 
-function timesIn(kills: readonly string[], point: string): number {
-  return kills.filter((kill) => kill === point).length;
-}
-
 /** Where it is killed. */
 function pointOf({ passed }: Moment): string {
   return passed.at(-1) ?? "";
 }
 
-/** Records are gone through in the order in which the directory names them, and not all have the same done to them. */
-function inAnyOrder(point: string): string {
-  return /^(?:records|spent)\//.test(point) ? "records" : point;
+/**
+ * The same among those of its name. How many points come before it can differ: records are gone through in the order
+ * in which the directory names them, and not all have the same done to them.
+ */
+function nthPointOf(moment: Moment): string {
+  const point = pointOf(moment);
+  return `${point}#${moment.passed.filter((name) => name === point).length}`;
 }

@@ -30,8 +30,8 @@ export interface KillStage extends AsyncDisposable {
   scenes(works: readonly KillWork[]): Promise<Scene[]>;
   /** What each work goes through when nobody kills it. */
   rehearse(works: readonly KillWork[]): Promise<(readonly Step[])[]>;
-  /** Kills one process when it has passed so many points in each scene: the names of those it stood at. */
-  kill(scenes: readonly Scene[], passes: readonly number[]): Promise<string[]>;
+  /** Kills one process when it stands at its point in each scene, `name#2` being the second of a name: their names. */
+  kill(scenes: readonly Scene[], points: readonly string[]): Promise<string[]>;
   clear(scenes: readonly Scene[]): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ export async function killStage(store: KillStore): Promise<KillStage> {
       await child.exited;
       return reports.map((report) => ("steps" in report ? report.steps : []));
     },
-    kill: (those, passes) => killAll(those.map((one, n) => ({ ...orderOf(one), passes: passes[n] }))),
+    kill: (those, points) => killAll(those.map((one, n) => ({ ...orderOf(one), standsAt: points[n] }))),
     async clear(those) {
       await Promise.all(those.map(({ home }) => rm(home, { recursive: true })));
     },
